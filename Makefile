@@ -1,0 +1,76 @@
+# Every target works from a clean clone with Python 3.11+ and make; none needs an activated environment.
+# `make` alone prints this list.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.stamp
+UV     := $(BIN)/uv
+ARGS   ?=
+
+# uv must never fetch an interpreter: the one that made .venv is the one that is used.
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env check test test-unit demo bench fmt lock ci-deps clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+env: $(STAMP)  ## create or update .venv from requirements.lock
+
+# The first uv comes through pip, at the version and hash that the lock gives; afterwards uv updates itself by the sync.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Tieline needs Python 3.11 or newer; name one with make PYTHON=...")'
+	@echo "Setting up $(VENV) from requirements.lock"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(UV) || { sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock \
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock; }
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: env  ## format, lint, strict types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: env  ## the whole suite; says which tests were skipped and why
+	$(BIN)/python -m pytest $(ARGS)
+
+test-unit: env  ## only the tests that need no server
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+demo: env  ## the walk-through on both CRMs (KEEP=1 leaves it running)
+	$(BIN)/tieline demo $(if $(KEEP),--keep) $(ARGS)
+
+bench: env  ## benchmarks; never part of the tests
+	$(BIN)/python -m bench $(ARGS)
+
+fmt: env  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: env  ## write requirements.lock from pyproject.toml (LOCK_ARGS="--upgrade" or "-P name" to move versions)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra dev --extra llm $(LOCK_ARGS) -o requirements.lock pyproject.toml
+	@$(MAKE) --no-print-directory env
+
+# As root on Debian: the second PostgreSQL version that the store is tested on. Without it those tests are skipped by name.
+ci-deps:  ## as root: install PostgreSQL 15 server binaries for the tests, where apt can
+	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then echo "ci-deps: PostgreSQL 15 is already here"; \
+	elif ! command -v apt-get > /dev/null; then echo "ci-deps: no apt-get here; tests on PostgreSQL 15 will be skipped"; \
+	elif [ "$$(id -u)" -ne 0 ]; then echo "ci-deps: not root; tests on PostgreSQL 15 will be skipped"; \
+	else mkdir -p /etc/postgresql-common/createcluster.d \
+		&& echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/no-main.conf; \
+		{ apt-get install -y -q --no-install-recommends postgresql-15 \
+		|| { apt-get update -q && apt-get install -y -q --no-install-recommends postgresql-15; }; } \
+		|| echo "ci-deps: apt could not install postgresql-15; tests on PostgreSQL 15 will be skipped"; fi
+
+clean:  ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
