@@ -1,0 +1,5 @@
+"""`python -m tieline.sandbox`."""
+
+from tieline.sandbox.server import main
+
+main()
