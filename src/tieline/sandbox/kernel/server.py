@@ -28,14 +28,14 @@ class SandboxProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 with the transport in the scope."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         served = self.app
 
         async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
             scope[TRANSPORT_KEY] = self.transport
             await served(scope, receive, send)
 
-        self.app = with_transport  # type: ignore[assignment]
+        self.app = with_transport
 
 
 class _Server(uvicorn.Server):
