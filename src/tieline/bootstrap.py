@@ -1,0 +1,1 @@
+"""The only module that picks adapters: settings in, wired objects out. No rule of the product lives here."""

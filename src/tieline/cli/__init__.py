@@ -1,0 +1,1 @@
+"""The command line. Each command calls a flow and prints what came of it."""

@@ -1,0 +1,1 @@
+"""One module per data flow: read, plan, act, checkpoint. Knows ports and domain, never an adapter."""

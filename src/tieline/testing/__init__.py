@@ -1,0 +1,1 @@
+"""Public helpers for tests: conformance suites, the simulated world, factories."""
