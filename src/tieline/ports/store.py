@@ -1,0 +1,92 @@
+"""What the flows ask of the store: units of work on sets of rows, fenced by a lease where a lane owns the work."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tieline.domain.changeset import Changeset, ContactState, LinkState
+from tieline.ports.jobs import Wake
+
+
+class Lane(StrEnum):
+    """Lanes of an app run beside each other; within a lane one worker works at a time."""
+
+    LIVE = "live"
+    RECURRING = "recurring"
+    BACKFILL = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a lane. `token` is the fence: a newer holder has a higher one."""
+
+    org_id: str
+    app_id: str
+    lane: Lane
+    owner: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which app and run a changeset belongs to, for the ledger and issues."""
+
+    app_id: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadState:
+    """Where one kind of read of an app stands."""
+
+    cursor: Mapping[str, Any] | None = None
+    watermark: str | None = None
+    completed_at: datetime | None = None
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Everything in it commits together or not at all; no network and no model call inside.
+
+    Reads with `lock` take row locks in a fixed order (links before contacts, each by key), so that two units never
+    wait for each other in a circle.
+    """
+
+    async def links(self, org_id: str, tenant_key: str, external_ids: Collection[str], *, lock: bool) -> Mapping[str, LinkState]:
+        """Known records of a tenant by external id."""
+
+    async def open_links(self, org_id: str, tenant_key: str, contact_ids: Collection[str]) -> Mapping[str, LinkState]:
+        """The open link of each contact in a tenant, by contact id."""
+
+    async def records_with_phones(self, org_id: str, tenant_key: str, phones: Collection[str]) -> Sequence[LinkState]:
+        """Records (shared or skipped ones included) that have one of these numbers."""
+
+    async def contacts(self, org_id: str, contact_ids: Collection[str], *, lock: bool) -> Mapping[str, ContactState]:
+        """Contacts by id; an id that was merged away resolves to its survivor (keyed by the asked id)."""
+
+    async def contacts_by_phone(self, org_id: str, phones: Collection[str], *, lock: bool) -> Mapping[str, ContactState]:
+        """Contacts by number, else by an alias that exactly one contact has. Ambiguous aliases are not in the answer."""
+
+    async def apply(self, org_id: str, changeset: Changeset, origin: Origin) -> None:
+        """Carries a changeset out: contacts, links, aliases, ledger, issues; marks links dirty; raises versions.
+
+        Set-based. Wakes the push flow of the organisation's linked app when a link became dirty.
+        """
+
+    async def wake(self, *wakes: Wake) -> None:
+        """Enqueues wake-ups that exist if and only if this unit commits."""
+
+    async def read_state(self, org_id: str, app_id: str, kind: str) -> ReadState:
+        """Where a read stands (`kind`: full, changes, removals)."""
+
+    async def save_read_state(self, org_id: str, app_id: str, kind: str, state: ReadState) -> None:
+        """Saves it, in the transaction of the page it belongs to."""
+
+
+class Store(Protocol):
+    """The door to the data."""
+
+    def transaction(self, lease: Lease | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Opens a unit of work. With a lease, its token is checked in the same transaction: LeaseLostError if it is old."""
