@@ -1,4 +1,4 @@
-"""What a connection to a CRM needs from the rest of Tieline: where its token lies, its pace, the time, who watches.
+"""What a connection to a CRM needs from the rest of Tieline: where its token lies, its pace, the time.
 
 Adapters implement these (the store, `tieline.testing`); this module must do no I/O and know no CRM.
 """
@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 from tieline.ports.crm import Identity, Limits, Token
 
 OnIdentity: TypeAlias = Callable[[Identity], Awaitable[None]]
-"""Told whom the CRM said we are, before anything is read or written. Raises to stop the session (another tenant)."""
+"""Told whom the CRM said we are, before anything is read or written. Raises to stop (another tenant)."""
 
 
 class Clock(Protocol):
@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class TokenStore(Protocol):
-    """Keeps one connection's access token between sessions, encrypted. Cleared by whoever changes the credentials."""
+    """Keeps one connection's access token between sessions. Cleared by whoever changes the credentials."""
 
     async def load(self) -> Token | None:
         """The token that was saved last, or None."""

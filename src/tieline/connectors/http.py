@@ -1,0 +1,329 @@
+"""The one driver: runs a connector's operations over HTTP for one connection.
+
+It alone does I/O: sends requests, holds the token, keeps the pace, names what went wrong. It must never send
+a token anywhere but to the token's own origin, follow a redirect, retry (but for one renewed token), or let a
+secret out.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx2
+import msgspec
+
+from tieline.ports.crm import Connector, Credentials, Identity, Operation, Request, Response, Token
+from tieline.ports.errors import (
+    AccessTokenExpiredError,
+    CredentialsInvalidError,
+    CrmError,
+    FatalError,
+    MalformedAnswerError,
+    RateLimitedError,
+    TransientError,
+)
+from tieline.ports.session import Clock, OnIdentity, RateGate, TokenStore
+
+T = TypeVar("T")
+
+MAX_RESPONSE_BYTES = 128 * 1024 * 1024
+RENEW_BEFORE = timedelta(seconds=90)
+
+_PATH = re.compile(r"/(?!/)[A-Za-z0-9\-._~%!$&'()*+,;=:@/]*")
+_PUBLIC_MEMBERS = frozenset({"type", "client_id", "username"})
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class HttpSession:
+    """A `CrmSession` over HTTP. Safe for concurrent `run`s in one loop; never authenticates twice at once.
+
+    Before the first request it takes the stored token or authenticates, asks the CRM who we are and tells
+    `on_identity`, whose exception ends the run with nothing sent on its behalf; so again for each new token.
+    `http` must have no credentials, cookies or base URL of its own; it may be shared by all sessions.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        credentials: Credentials,
+        *,
+        http: httpx2.AsyncClient,
+        token_store: TokenStore,
+        gate: RateGate,
+        clock: Clock,
+        app_id: str,
+        on_identity: OnIdentity | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
+        self.app_id = app_id
+        self._connector = connector
+        self._credentials = credentials
+        self._http = http
+        self._store = token_store
+        self._gate = gate
+        self._clock = clock
+        self._on_identity = on_identity
+        self._max_bytes = max_response_bytes
+        self._token: Token | None = None
+        self._identity: Identity | None = None
+        self._sent = 0
+        self._renewing = asyncio.Lock()
+
+    @property
+    def connector(self) -> Connector:
+        """The connector whose operations this session runs."""
+        return self._connector
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whom the CRM said we are at the newest authentication; None before the first."""
+        return self._identity
+
+    @property
+    def requests_sent(self) -> int:
+        """HTTP requests sent so far, those of authentication included."""
+        return self._sent
+
+    async def run(self, operation: Operation[T]) -> T:
+        """Runs one operation to its result. Raises the errors of `ports.errors`, and what `on_identity` raises."""
+        try:
+            token = await self._usable_token()
+            return await self._drive(operation, token, may_renew=True)
+        except CrmError as error:
+            self._scrub(error, self._token)
+            raise
+        finally:
+            operation.close()
+
+    async def _drive(self, operation: Operation[T], token: Token | None, *, may_renew: bool) -> T:
+        """Feeds the operation its answers. Errors of a request go into it, those of a renewal end the run."""
+        failure: CrmError | None = None
+        response: Response | None = None
+        while True:
+            try:
+                if failure is not None:
+                    request = operation.throw(failure)
+                elif response is not None:
+                    request = operation.send(response)
+                else:
+                    request = next(operation)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            failure = response = None
+            try:
+                response = await self._exchange(request, token)
+                continue
+            except AccessTokenExpiredError as error:
+                if token is None or not may_renew:
+                    failure = error
+                    continue
+                expired = error
+            except CrmError as error:
+                failure = error
+                continue
+            token = await self._renewed(token, expired)
+            try:
+                response = await self._exchange(request, token)
+            except AccessTokenExpiredError as error:
+                raise _refused(error) from None
+            except CrmError as error:
+                failure = error
+
+    # Tokens
+
+    async def _usable_token(self) -> Token:
+        token = self._token
+        if token is not None and not self._expiring(token):
+            return token
+        async with self._renewing:
+            token = self._token
+            if token is not None and not self._expiring(token):
+                return token
+            stored = await self._store.load()
+            if stored is not None and stored != token and not self._expiring(stored):
+                with suppress(AccessTokenExpiredError):
+                    return await self._adopt(stored)
+            return await self._authenticate(stored)
+
+    async def _renewed(self, stale: Token, error: AccessTokenExpiredError) -> Token:
+        """A token other than the stale one: somebody else's newer one, or a new one from the CRM."""
+        async with self._renewing:
+            if self._token is not None and self._token.access_token != stale.access_token:
+                return self._token
+            stored = await self._store.load()
+            newer = stored is not None and stored.access_token != stale.access_token
+            if stored is not None and newer and not self._expiring(stored):
+                with suppress(AccessTokenExpiredError):
+                    return await self._adopt(stored)
+            return await self._authenticate(stored, stale, error)
+
+    async def _authenticate(
+        self,
+        stored: Token | None,
+        stale: Token | None = None,
+        error: AccessTokenExpiredError | None = None,
+    ) -> Token:
+        refresh = stored.refresh_token if stored is not None else None
+        credentials = self._credentials
+        if refresh is not None:
+            credentials = replace(credentials, auth={**credentials.auth, "refresh_token": refresh})
+        token = await self._drive(
+            self._connector.authenticate(credentials, self._clock.now()), None, may_renew=False
+        )
+        if stale is not None and error is not None and token.access_token == stale.access_token:
+            raise _refused(error)
+        if token.refresh_token is None and refresh is not None:
+            token = replace(token, refresh_token=refresh)
+        # Saved before the identity is known: a rotated refresh token must not be lost, and who loads it asks again.
+        await self._store.save(token)
+        try:
+            return await self._adopt(token)
+        except AccessTokenExpiredError as expired:
+            raise _refused(expired) from None
+
+    async def _adopt(self, token: Token) -> Token:
+        """Makes this the session's token once the CRM has said whose it is and nobody objects."""
+        identity = await self._drive(self._connector.identify(token), token, may_renew=False)
+        if self._on_identity is not None:
+            await self._on_identity(identity)
+        self._identity = identity
+        self._token = token
+        return token
+
+    def _expiring(self, token: Token) -> bool:
+        return token.expires_at is not None and token.expires_at - RENEW_BEFORE <= self._clock.now()
+
+    # Requests
+
+    async def _exchange(self, request: Request, token: Token | None) -> Response:
+        """One request and its answer. Raises what the answer stands for."""
+        await self._gate.acquire(request.bucket)
+        sendable = self._build(request, token)
+        requested_at = self._clock.now()
+        self._sent += 1
+        response = await self._send(request, sendable, requested_at)
+        for limits in self._connector.limits(response):
+            await self._gate.report(limits)
+        error = self._connector.classify(request, response)
+        if error is None and 300 <= response.status < 400:
+            error = FatalError(
+                "The CRM answered with a redirect, and Tieline follows none; check the tenant's address.",
+                code=str(response.status),
+            )
+        if error is None:
+            return response
+        self._scrub(error, token)
+        if isinstance(error, RateLimitedError):
+            await self._gate.pause(request.bucket, error.until)
+        raise error
+
+    def _build(self, request: Request, token: Token | None) -> httpx2.Request:
+        if request.authenticated and token is None:
+            raise FatalError(f"{request.method} {request.path} needs a token before there is one.")
+        origin = token.base_url if token else self._connector.base_url(self._credentials)
+        headers = {"accept": "application/json", **{k.lower(): v for k, v in request.headers.items()}}
+        content: bytes | None = None
+        if request.json is not None:
+            content = _encoder.encode(request.json)
+            headers["content-type"] = "application/json"
+        elif request.form is not None:
+            content = urlencode(request.form).encode()
+            headers["content-type"] = "application/x-www-form-urlencoded"
+        if request.authenticated and token is not None:
+            headers["authorization"] = f"Bearer {token.access_token}"
+        try:
+            return self._http.build_request(
+                request.method,
+                _url(origin, request.path, request.query),
+                headers=headers,
+                content=content,
+                timeout=request.timeout_s,
+            )
+        except (ValueError, httpx2.InvalidURL):
+            # The exception may quote a header; so say only where it happened.
+            problem = FatalError(f"{request.method} {request.path} cannot be written as a request.")
+        raise problem
+
+    async def _send(self, request: Request, sendable: httpx2.Request, requested_at: datetime) -> Response:
+        """Raises outside of the handlers: the client's exceptions carry the request, and with it the token."""
+        what = f"{request.method} {request.path}"
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                answer = await self._http.send(sendable, stream=True, follow_redirects=False)
+                try:
+                    body = await self._body(answer)
+                finally:
+                    await answer.aclose()
+            if body is not None:
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status_code, headers, body, requested_at, self._clock.now())
+            problem: CrmError = MalformedAnswerError(
+                f"The CRM's answer to {what} is larger than {self._max_bytes} bytes.",
+                maybe_applied=request.applies,
+                code="too_large",
+            )
+        except _NOT_SENT as error:
+            problem = TransientError(
+                "The CRM could not be reached.", maybe_applied=False, code=type(error).__name__
+            )
+        except (TimeoutError, httpx2.TimeoutException):
+            problem = TransientError(
+                f"The CRM did not answer {what} within {request.timeout_s:g} s.",
+                maybe_applied=request.applies,
+                code="timeout",
+            )
+        except httpx2.LocalProtocolError:
+            problem = FatalError(f"{what} cannot be written as a request.", code="LocalProtocolError")
+        except (httpx2.RequestError, httpx2.StreamError) as error:
+            problem = TransientError(
+                f"The connection to the CRM was lost during {what}.",
+                maybe_applied=request.applies,
+                code=type(error).__name__,
+            )
+        raise problem
+
+    async def _body(self, answer: httpx2.Response) -> bytes | None:
+        """The decoded body, or None when it is too large."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in answer.aiter_bytes():
+            size += len(chunk)
+            if size > self._max_bytes:
+                return None
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _scrub(self, error: CrmError, token: Token | None) -> None:
+        """Takes our secrets out of an error's text, should the CRM have echoed one."""
+        secrets = [value for name, value in self._credentials.auth.items() if name not in _PUBLIC_MEMBERS]
+        if token is not None:
+            secrets += [token.access_token, token.refresh_token or ""]
+        for secret in secrets:
+            if len(secret) >= 4 and (secret in error.message or secret in error.detail):
+                error.message = error.message.replace(secret, "[secret]")
+                error.detail = error.detail.replace(secret, "[secret]")
+                error.args = (error.message,)
+
+
+def _url(origin: str, path: str, query: Mapping[str, str]) -> httpx2.URL:
+    """The request's address under the origin. Raises ValueError for a path that could lead elsewhere."""
+    if not _PATH.fullmatch(path) or "/../" in f"{path}/" or "%2e" in path.lower():
+        raise ValueError("not a path")
+    base = httpx2.URL(origin)
+    tail = f"?{urlencode(query, quote_via=quote)}" if query else ""
+    url = httpx2.URL(f"{origin.rstrip('/')}{path}{tail}")
+    if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port) or url.userinfo:
+        raise ValueError("another origin")
+    return url
+
+
+def _refused(error: AccessTokenExpiredError) -> CredentialsInvalidError:
+    """A token refused when it was new: no further one will help."""
+    return CredentialsInvalidError(error.message, detail=error.detail, code=error.code)
