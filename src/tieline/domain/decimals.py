@@ -15,7 +15,7 @@ _WIDE = Context(prec=4 * MAX_DIGITS, rounding=ROUND_HALF_UP)
 
 
 def parse_number(text: str) -> int | Decimal | None:
-    """A number written as JSON writes it, in canonical form; None if it is none, or too long to keep exactly."""
+    """A number written as JSON writes it, in canonical form; None if it is none or too long."""
     if not _JSON_NUMBER.fullmatch(text):
         return None
     try:
@@ -25,7 +25,7 @@ def parse_number(text: str) -> int | Decimal | None:
 
 
 def canonical_number(number: int | Decimal) -> int | Decimal | None:
-    """The number in canonical form; None if it is not finite or has more than 64 digits on a side of its point."""
+    """The number in canonical form; None if not finite, or over 64 digits on a side."""
     if isinstance(number, int):
         return number if abs(number) < 10**MAX_DIGITS else None
     if not number.is_finite():
@@ -46,7 +46,8 @@ def canonical_number(number: int | Decimal) -> int | Decimal | None:
 def at_scale(number: int | Decimal, scale: int | None) -> int | Decimal:
     """The number rounded to that many digits after the point, halves away from zero; None rounds nothing.
 
-    Halves away from zero is how Salesforce rounds to a field's scale. `number` is canonical, and so is the answer.
+    Halves away from zero is how Salesforce rounds to a field's scale. `number` is canonical, and so is the
+    answer.
     """
     if scale is None or isinstance(number, int):
         return number

@@ -1,8 +1,8 @@
 """Contact fields: their types, names, and how a foreign value becomes one of theirs.
 
-`coerce` is for values that a CRM or an analysis gives, and is lenient where the product's table says so; `check_value`
-is for the API and takes only the JSON type of the field. Both return what is wrong as a value and never raise for bad
-input. This module must never guess: a value that needs a guess is an `Uncoercible`.
+`coerce` is for values that a CRM or an analysis gives, and is lenient where the product's table says so;
+`check_value` is for the API and takes only the JSON type of the field. Both return what is wrong as a value
+and never raise for bad input. This module must never guess: a value that needs a guess is an `Uncoercible`.
 """
 
 import json
@@ -89,7 +89,7 @@ def field_name_problem(name: str) -> str | None:
 
 
 def coerce(raw: Any, spec: FieldSpec, *, time_zone: str = "UTC") -> Value | Uncoercible:
-    """A JSON scalar from a CRM or an analysis as a canonical value of the field; None and blank text are None.
+    """A JSON scalar from a CRM or an analysis as a canonical value; None and blank text are None.
 
     `time_zone` is an IANA name and decides the date of a datetime. Floats are read by their shortest text.
     Raises ValueError only for an unknown time zone.

@@ -1,7 +1,7 @@
 """Dates and instants in canonical text: `YYYY-MM-DD`, and UTC datetimes that end in `Z`, to the millisecond.
 
-Parsing is strict: what could be read in two ways (locale order, two-digit years) is refused with None. This module
-must never ask what time it is now.
+Parsing is strict: what could be read in two ways (locale order, two-digit years) is refused with None. This
+module must never ask what time it is now.
 """
 
 import re
@@ -19,8 +19,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
 _MILLISECOND = timedelta(milliseconds=1)
 
-# A number of fewer than nine digits is far likelier a year (2025) or a compact date (20250315) than the first day
-# of 1970. Midnights are let through, since HubSpot writes dates as midnight-UTC milliseconds.
+# A number of fewer than nine digits is far likelier a year (2025) or a compact date (20250315) than the first
+# day of 1970. Midnights are let through, since HubSpot writes dates as midnight-UTC milliseconds.
 _SMALLEST_EPOCH_MS = 100_000_000
 
 

@@ -1,8 +1,8 @@
 """Phone numbers: every spelling of a number becomes its one E.164 form, or is unusable with a reason.
 
-Parsing costs more than storing, so answers are remembered by spelling and region, and `rphonenumbers`, a faster engine
-of the same interface, is used where it is installed. This module must never look a number up anywhere: validity is
-what the engine's numbering plans say.
+Parsing costs more than storing, so answers are remembered by spelling and region, and `rphonenumbers`, a
+faster engine of the same interface, is used where it is installed. This module must never look a number up
+anywhere: validity is what the engine's numbering plans say.
 """
 
 import importlib
