@@ -1,0 +1,359 @@
+-- Tieline's tables as they are today. Migrations add up to exactly this (tests/migration proves it).
+--
+-- The organisation leads every key, so that the data can be partitioned by it later. Values of contact fields are JSON
+-- scalars in the canonical form of tieline.domain.values. Times are timestamptz; times on a CRM's own clock are epoch
+-- milliseconds (bigint, *_ms), since they are only ever compared with each other.
+
+create table organisation (
+    org_id text primary key,
+    name text not null,
+    created_at timestamptz not null default now()
+);
+
+create table api_key (
+    org_id text not null references organisation,
+    key_id text not null,
+    name text not null,
+    key_hash bytea not null unique,
+    created_at timestamptz not null default now(),
+    revoked_at timestamptz,
+    primary key (org_id, key_id)
+);
+
+create table webhook_secret (
+    org_id text not null references organisation,
+    secret_id text not null,
+    name text not null,
+    ciphertext bytea not null,
+    created_at timestamptz not null default now(),
+    primary key (org_id, secret_id)
+);
+
+-- Configuration ------------------------------------------------------------------------------------------------------
+
+create table crm_config (
+    org_id text primary key references organisation,
+    app_id text,
+    contact_columns_order jsonb not null default '[]',
+    contact_tags jsonb not null default '[]',
+    contact_memory_update_prompt text,
+    last_sync_at timestamptz
+);
+
+create table custom_field (
+    org_id text not null references organisation,
+    field_id text not null,
+    name text not null,
+    type text not null check (type in ('string', 'number', 'boolean', 'date', 'datetime', 'enum')),
+    label text not null default '',
+    description text not null default '',
+    options jsonb not null default '[]',
+    position integer not null default 0,
+    created_at timestamptz not null default now(),
+    deleted_at timestamptz,
+    primary key (org_id, field_id)
+);
+create unique index custom_field_name on custom_field (org_id, name) where deleted_at is null;
+
+create table analysis_mapping (
+    org_id text not null references organisation,
+    analysis_data_name text not null,
+    field_name text not null,
+    update_mode text not null check (update_mode in ('overwrite', 'fill_if_empty', 'merge')),
+    position integer not null default 0,
+    primary key (org_id, analysis_data_name, field_name)
+);
+
+create table app (
+    org_id text not null references organisation,
+    app_id text not null,
+    type text not null,
+    provider text not null,
+    name text not null default '',
+    tenant_url text,
+    tenant_sub_id text,                        -- the API's tenant_id member: a sub-account on a shared host
+    auth_type text,
+    auth_ciphertext bytea,
+    token_ciphertext bytea,
+    connection_status text not null default 'not_connected'
+        check (connection_status in ('not_connected', 'connected', 'error')),
+    status_reason text,
+    tenant_id text,                            -- the CRM's own id of the tenant; recorded at the first authentication
+    own_user_id text,
+    time_zone text,
+    crm_config jsonb not null default '{}',    -- the API's crm_config, picklist options settled
+    schema jsonb,                              -- the live schema's fields as of schema_at
+    schema_at timestamptz,
+    mappings_checked boolean not null default false,
+    sync_interval_s integer not null default 300,
+    next_sync_at timestamptz,
+    stopped_reason text,                       -- why no run may start until a person acts (another tenant, ...)
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    deleted_at timestamptz,
+    primary key (org_id, app_id)
+);
+create index app_due on app (next_sync_at) where deleted_at is null;
+
+-- Contacts -----------------------------------------------------------------------------------------------------------
+
+create table contact (
+    org_id text not null references organisation,
+    contact_id text not null,
+    phone_number text not null,
+    first_name text,
+    last_name text,
+    do_not_call boolean,
+    custom_fields jsonb not null default '{}', -- only fields that have a value
+    sources jsonb not null default '{}',       -- by field: {"k": kind, "at": ms, "ref": text, "from": ms}, of the value that stands
+    contact_tag_ids jsonb not null default '[]',
+    contact_memory text,
+    conversation_count integer not null default 0,
+    last_conversation_at timestamptz,
+    user_modified_at timestamptz,
+    created_at timestamptz not null default now(),
+    version bigint not null default 1,         -- raised by every change of a value
+    merged_into text,                          -- this id keeps resolving to the survivor
+    deleted_at timestamptz,
+    primary key (org_id, contact_id)
+);
+create unique index contact_phone on contact (org_id, phone_number) where merged_into is null and deleted_at is null;
+create index contact_created on contact (org_id, created_at, contact_id) where merged_into is null and deleted_at is null;
+
+create table contact_alias (
+    org_id text not null,
+    phone_number text not null,
+    contact_id text not null,
+    origin text not null check (origin in ('record', 'former', 'merged')),
+    primary key (org_id, phone_number, contact_id)
+);
+create index contact_alias_contact on contact_alias (org_id, contact_id);
+
+-- A record of a CRM tenant that was read, and its tie to a contact. The tie is a link when status is 'open'.
+create table link (
+    org_id text not null references organisation,
+    tenant_key text not null,                  -- provider:tenant id
+    external_id text not null,
+    contact_id text,
+    status text not null check (status in
+        ('open',       -- the contact's primary record in this tenant
+         'shared',     -- shares its number with the primary of contact_id; listed, gives no values
+         'skipped',    -- no usable number; raw_phone says what there was
+         'closed',     -- disconnected by a person or a switch of tenants
+         'deleted', 'merged', 'missing')),
+    merged_into text,                          -- the surviving record, when status is 'merged'
+    pinned boolean not null default false,     -- a person chose this primary
+    phones text[] not null default '{}',       -- every usable number of the record, the mapped one first
+    raw_phone text,
+    created_ms bigint not null default 0,
+    stamp_ms bigint not null default 0,        -- the CRM's stamp of the last state that was confirmed here
+    read_ms bigint not null default 0,         -- the CRM's state was as we know it at least until then (our clock, ms)
+    confirmed_write_at timestamptz,            -- our clock, when the last write was confirmed
+    state jsonb not null default '{}',         -- by pair key: {"l","r","u","f":[{"l","r","at"}],"h"}, see domain.link_state
+    needs_read boolean not null default false, -- read it again before believing what we hold
+    dirty_at timestamptz,                      -- a local change may have to be pushed
+    push_not_before timestamptz,
+    push_attempts integer not null default 0,
+    push_blocked jsonb not null default '{}',  -- by pair key: {"l": the local value that was refused, "why"}
+    version bigint not null default 1,
+    created_at timestamptz not null default now(),
+    primary key (org_id, tenant_key, external_id)
+);
+create unique index link_open on link (org_id, tenant_key, contact_id) where status = 'open';
+create index link_contact on link (org_id, contact_id);
+create index link_phones on link using gin (phones) where status in ('shared', 'skipped');
+create index link_dirty on link (org_id, tenant_key, dirty_at) where dirty_at is not null;
+create index link_needs_read on link (org_id, tenant_key) where needs_read;
+
+-- Append-only: nothing updates or deletes a row.
+create table ledger (
+    org_id text not null,
+    entry_id bigint generated always as identity,
+    contact_id text not null,
+    field_name text not null,
+    field_id text not null default '',         -- a later field of the same name is another field
+    outcome text not null check (outcome in ('set', 'overruled', 'withdrawn')),
+    old_value jsonb,
+    new_value jsonb,                           -- for 'overruled': the value that did not stand
+    source_kind text not null check (source_kind in ('crm', 'conversation', 'person', 'api', 'import', 'rule')),
+    source_ref text not null default '',       -- record id, conversation key, key id, ...
+    app_id text,
+    run_id text,
+    effective_ms bigint not null,              -- as of when the value counts
+    reason text not null default '',
+    evidence jsonb,
+    recorded_at timestamptz not null default now(),
+    primary key (org_id, entry_id)
+);
+create index ledger_contact on ledger (org_id, contact_id, field_name, entry_id);
+
+-- Conversations and activities ---------------------------------------------------------------------------------------
+
+create table conversation (
+    org_id text not null references organisation,
+    platform text not null,
+    conversation_id text not null,
+    type text not null check (type in ('call', 'chat')),
+    direction text check (direction in ('inbound', 'outbound')),
+    has_number boolean not null default true,  -- false for web calls and web chats
+    from_number text,
+    to_number text,
+    contact_id text,
+    agent_id text,
+    agent_version text,
+    status text not null,                      -- registered, ongoing, ended, analyzed, error, not_connected
+    started_at timestamptz,
+    ended_at timestamptz,
+    duration_ms bigint,
+    disconnection_reason text,
+    sentiment text,
+    successful boolean,
+    summary text,
+    transcript text,
+    analysis jsonb,                            -- presets and custom data by name, as received
+    analysis_version text,                     -- hash of analysis
+    metadata jsonb,
+    raw jsonb,
+    counted boolean not null default false,    -- already in the contact's conversation_count
+    due_at timestamptz,                        -- the analysis flow has something to do from then on
+    attempts integer not null default 0,
+    claim_token text,
+    claim_until timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (org_id, platform, conversation_id)
+);
+create index conversation_due on conversation (due_at) where due_at is not null;
+create index conversation_contact on conversation (org_id, contact_id, started_at);
+
+-- What each conversation did to each mapped field, once per version of its analysis.
+create table analysis_application (
+    org_id text not null,
+    platform text not null,
+    conversation_id text not null,
+    analysis_data_name text not null,
+    field_name text not null,
+    analysis_version text not null,
+    outcome text not null,                     -- set, kept, overruled, skipped
+    contribution jsonb,                        -- the value, or for merge the list of statements that it added
+    applied_at timestamptz not null default now(),
+    primary key (org_id, platform, conversation_id, analysis_data_name, field_name)
+);
+
+create table activity (
+    org_id text not null references organisation,
+    tenant_key text not null,
+    platform text not null,
+    conversation_id text not null,
+    contact_id text not null,
+    external_id text not null,                 -- the record it is logged on
+    status text not null check (status in ('due', 'done', 'blocked', 'dropped')),
+    activity_id text,                          -- the CRM's id, once known
+    wanted_hash text not null default '',      -- of the activity as it should be
+    written_hash text not null default '',     -- of the activity as it was last written
+    written jsonb,                             -- the vendor's fields as we wrote them
+    intent_at timestamptz,                     -- a create was sent then and its answer is not known
+    due_at timestamptz,
+    attempts integer not null default 0,
+    created_at timestamptz not null default now(),
+    primary key (org_id, tenant_key, platform, conversation_id)
+);
+create index activity_due on activity (org_id, tenant_key, due_at) where due_at is not null;
+create index activity_external on activity (org_id, tenant_key, external_id);
+
+-- A chat_inbound that was answered and whose chat has not been seen yet: the only place where an SMS chat's number stands.
+create table chat_announcement (
+    org_id text not null references organisation,
+    announcement_id bigint generated always as identity,
+    agent_id text not null,
+    from_number text not null,
+    to_number text not null,
+    received_at timestamptz not null default now(),
+    consumed_by text,
+    primary key (org_id, announcement_id)
+);
+create index chat_announcement_agent on chat_announcement (org_id, agent_id, received_at) where consumed_by is null;
+
+-- Work ---------------------------------------------------------------------------------------------------------------
+
+create table run (
+    org_id text not null references organisation,
+    run_id text not null,
+    app_id text,
+    kind text not null check (kind in ('inbound', 'outbound', 'activity', 'analysis', 'removals')),
+    full_read boolean not null default false,
+    status text not null check (status in ('queued', 'running', 'succeeded', 'failed')),
+    triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook')),
+    counts jsonb not null default '{}',        -- read, created, updated, unchanged, skipped, failed, ...
+    reason text,                               -- why it ended as it did, or what it waits for
+    attempts integer not null default 0,       -- times a worker took it up; raised before the work begins
+    requests_sent integer not null default 0,
+    not_before timestamptz,
+    created_at timestamptz not null default now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    primary key (org_id, run_id)
+);
+create unique index run_one_inbound on run (org_id, app_id) where kind = 'inbound' and status in ('queued', 'running');
+create index run_recent on run (org_id, created_at desc);
+create index run_open on run (status, not_before) where status in ('queued', 'running');
+
+-- Where the reads of an app stand. Saved in the transaction of the page that it belongs to.
+create table read_state (
+    org_id text not null,
+    app_id text not null,
+    kind text not null check (kind in ('full', 'changes', 'removals')),
+    cursor jsonb,
+    watermark text,
+    completed_at timestamptz,                  -- for 'full': when a full read was last complete
+    tenant_key text not null default '',
+    primary key (org_id, app_id, kind)
+);
+
+create table issue (
+    org_id text not null references organisation,
+    issue_id text not null,
+    cause text not null,                       -- what makes two issues the same one
+    kind text not null,
+    severity text not null default 'warning' check (severity in ('info', 'warning', 'error')),
+    message text not null,
+    app_id text,
+    external_id text,
+    contact_id text,
+    field_name text,
+    raw jsonb,                                 -- the value as it came, never lost
+    run_id text,
+    occurrences integer not null default 1,
+    opened_at timestamptz not null default now(),
+    last_seen_at timestamptz not null default now(),
+    closed_at timestamptz,
+    closed_because text,
+    primary key (org_id, issue_id)
+);
+create unique index issue_cause on issue (org_id, cause) where closed_at is null;
+create index issue_open on issue (org_id, opened_at desc) where closed_at is null;
+create index issue_record on issue (org_id, app_id, external_id) where closed_at is null;
+
+-- A lane of an app belongs to one worker at a time. `token` only grows; a transaction that names an older one fails.
+create table lease (
+    org_id text not null,
+    app_id text not null,
+    lane text not null check (lane in ('live', 'recurring', 'backfill')),
+    owner text not null,
+    token bigint not null,
+    expires_at timestamptz not null,
+    primary key (org_id, app_id, lane)
+);
+
+-- One generic cell rate per app and bucket, shared by all workers.
+create table rate_limit (
+    org_id text not null,
+    app_id text not null,
+    bucket text not null,
+    tat timestamptz not null,                  -- theoretical arrival time of the next request
+    paused_until timestamptz,
+    allowed integer,
+    used integer,
+    window_s double precision,
+    primary key (org_id, app_id, bucket)
+);
