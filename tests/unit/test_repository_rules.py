@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # Put together from pieces, so that this file does not contain what it looks for.
 _HOME = "/"
 _MACHINE_PATHS = re.compile("|".join(rf"(?<![\w.~}}*-]){_HOME}{name}/" for name in ("work", "root", "farm")))
-_HOSTS = ("pypi" + ".org", "files.pythonhosted" + ".org", "devpi", "artifactory")
+_HOSTS = ("pypi" + ".org", "files.pythonhosted" + ".org", "dev" + "pi", "artifact" + "ory")
 _INDEX_HOSTS = re.compile("|".join(map(re.escape, _HOSTS)) + r"|--(?:extra-)?index" + r"-url[ =]")
 _SECRETS = {
     "private key": re.compile("-----BEGIN [A-Z ]*PRIVATE" + r" KEY-----(?:$|\s|\\n)"),
