@@ -1,0 +1,82 @@
+"""Merging texts without a model: statement by statement, by rules that a person can foresee.
+
+Statements compare after NFC, case-fold and blank-collapse; see `statements.py` for what one is. This module
+must never invent, reword or cut a statement.
+"""
+
+from collections.abc import Collection, Iterable
+
+from tieline.domain.statements import Piece, keys, pieces, render
+from tieline.domain.statements import compare_key as compare_key
+from tieline.domain.statements import statements as statements
+
+
+def append_new(old: str, new: str) -> str:
+    """The old text, byte for byte, and below it the statements of the new one that are not already there."""
+    added = _rendered_without(pieces(new), set(keys(old)))
+    if not added:
+        return old
+    return added if not old.strip() else _below(old, added)
+
+
+def keep_both(old: str, new: str) -> str:
+    """Both texts whole, the new below the old after a blank line: what is done when a model fails."""
+    if not old.strip():
+        return new
+    if not new.strip() or keys(old) == keys(new):
+        return old
+    return f"{old}\n\n{new}"
+
+
+def without(text: str, removed: Iterable[str]) -> str:
+    """The text without those statements (or texts of several); unchanged if it holds none of them."""
+    gone = {key for statement in removed for key in keys(statement)}
+    parts = pieces(text)
+    kept = [index for index, piece in enumerate(parts) if piece.key not in gone]
+    return text if len(kept) == len(parts) else render(parts, kept)
+
+
+def merge3(base: str, crm: str, ours: str) -> str:
+    """Both sides' changes of a text: the base statements that neither removed, the CRM's additions, ours.
+
+    A statement that one side edited is a removal and an addition. If only one side changed, the result is
+    that side's text as it stands; a side that only moved or repeated statements gives way to one that changed
+    them.
+    """
+    if ours == base:
+        return crm
+    if crm == base or keys(crm) == keys(base):
+        return ours
+    if keys(ours) == keys(base):
+        return crm
+    base_parts, crm_parts, our_parts = pieces(base), pieces(crm), pieces(ours)
+    in_base, in_crm, in_ours = _key_set(base_parts), _key_set(crm_parts), _key_set(our_parts)
+    if in_crm == in_base:
+        return ours
+    if in_ours in (in_base, in_crm):
+        return crm
+    blocks = (
+        _rendered_without(base_parts, in_base - (in_crm & in_ours)),
+        _rendered_without(crm_parts, in_base),
+        _rendered_without(our_parts, in_base | in_crm),
+    )
+    return "\n".join(block for block in blocks if block)
+
+
+def _key_set(parts: Iterable[Piece]) -> frozenset[str]:
+    return frozenset(piece.key for piece in parts)
+
+
+def _rendered_without(parts: tuple[Piece, ...], excluded: Collection[str]) -> str:
+    """The pieces that are not excluded, each statement once."""
+    seen = set(excluded)
+    kept: list[int] = []
+    for index, piece in enumerate(parts):
+        if piece.key not in seen:
+            seen.add(piece.key)
+            kept.append(index)
+    return render(parts, kept)
+
+
+def _below(old: str, added: str) -> str:
+    return old + added if old.endswith("\n") else f"{old}\n{added}"
