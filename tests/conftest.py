@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("tieline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tieline")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
