@@ -6,13 +6,12 @@ HubSpot's own text is kept as `detail`, without anything that looks like a token
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-import msgspec
-
 from tieline.connectors.hubspot import paths
+from tieline.connectors.hubspot.error_body import ErrorBody, named, read_body, redacted
 from tieline.ports.crm import Request, Response
 from tieline.ports.errors import (
     AccessTokenExpiredError,
@@ -29,62 +28,18 @@ from tieline.ports.errors import (
     TransientError,
 )
 
-_TOKEN_LIKE = re.compile(r"(pat-[\w-]+|Bearer\s+\S+|(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{40,})")
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
-_QUOTED_PROPERTY = re.compile(r'Property "([^"]+)" does not exist|"([^"]+)" is a read only property')
 _ONE_RECORD = re.compile(r"/crm/objects/[^/]+/[^/]+/(?!search\Z)([^/]+)(?:/associations/[^/]+)?\Z")
-_DETAIL_CHARACTERS: Final = 2_000
 
 _MIGRATION_S: Final = 600.0
 _DAILY_S: Final = 3_600.0
-
-
-class ErrorDetail(msgspec.Struct):
-    """One entry of `errors`."""
-
-    message: str = ""
-    code: str = ""
-    name: str = ""
-    context: dict[str, Any] = {}
-
-
-class ErrorBody(msgspec.Struct):
-    """An error body as HubSpot documents it, and as its token endpoint sends it (`error`,
-    `error_description`)."""
-
-    status: Any = ""
-    message: str = ""
-    category: str = ""
-    subCategory: Any = None  # noqa: N815
-    policyName: str = ""  # noqa: N815
-    error: str = ""
-    error_description: str = ""
-    context: dict[str, Any] = {}
-    errors: list[ErrorDetail] = []
-
-    @property
-    def text(self) -> str:
-        """HubSpot's own words."""
-        return redacted(self.message or self.error_description or self.error)
-
-    @property
-    def code(self) -> str:
-        """The most precise code that is given."""
-        coded = next((one.code for one in self.errors if one.code), "")
-        return coded or self.category or self.error or (self.status if isinstance(self.status, str) else "")
-
-
-def redacted(text: str) -> str:
-    """HubSpot's text without anything that looks like a token, at a length that can be shown."""
-    text = _TOKEN_LIKE.sub("[hidden]", text)
-    return text if len(text) <= _DETAIL_CHARACTERS else text[: _DETAIL_CHARACTERS - 1] + "…"
 
 
 def classify(request: Request, response: Response) -> CrmError | None:
     """The error that an answer stands for; None for 2xx, 207 included."""
     if 200 <= response.status < 300:
         return None
-    body = _read(response)
+    body = read_body(response)
     if request.path == paths.TOKEN and response.status in (400, 401, 403):
         return CredentialsInvalidError(
             "HubSpot refuses the connection's OAuth credentials. Connect the HubSpot account again.",
@@ -95,14 +50,6 @@ def classify(request: Request, response: Response) -> CrmError | None:
     if handler is not None:
         return handler(request, response, body)
     return _server(request, response, body) if response.status >= 500 else _fatal(request, response, body)
-
-
-def _read(response: Response) -> ErrorBody:
-    try:
-        return msgspec.json.decode(response.body, type=ErrorBody, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        text = re.sub(r"<[^>]*>|\s+", " ", response.body[:4_000].decode("utf-8", "replace")).strip()
-        return ErrorBody(message=text[:300])
 
 
 def _unauthorized(request: Request, response: Response, body: ErrorBody) -> CrmError:
@@ -119,7 +66,7 @@ def _unauthorized(request: Request, response: Response, body: ErrorBody) -> CrmE
 
 
 def _forbidden(request: Request, response: Response, body: ErrorBody) -> CrmError:
-    scopes = list(dict.fromkeys(_scopes(body)))
+    scopes = body.scopes()
     if scopes:
         needed = f"one of the scopes {', '.join(scopes)}" if len(scopes) > 1 else f"the scope {scopes[0]}"
         message = f"HubSpot lets this connection do that only with {needed}. Grant it to the app in HubSpot."
@@ -129,13 +76,6 @@ def _forbidden(request: Request, response: Response, body: ErrorBody) -> CrmErro
             " edition."
         )
     return PermissionMissingError(message, detail=body.text, code=body.code)
-
-
-def _scopes(body: ErrorBody) -> Iterator[str]:
-    for context in (body.context, *(one.context for one in body.errors)):
-        for member in ("requiredGranularScopes", "missingScopes", "requiredScopes"):
-            named = context.get(member, ())
-            yield from (str(scope) for scope in (named if isinstance(named, list) else (named,)))
 
 
 def _not_found(request: Request, response: Response, body: ErrorBody) -> CrmError:
@@ -159,10 +99,7 @@ def _conflict(request: Request, response: Response, body: ErrorBody) -> CrmError
 def conflict(text: str, context: Mapping[str, Any], *, code: str) -> DuplicateRecordError:
     """A unique value that another record has. The other's id stands in the text or, in a batch, in
     `existingId`."""
-    named = context.get("existingId", ())
-    existing = [str(one) for one in (named if isinstance(named, list) else (named,))] + _EXISTING.findall(
-        text
-    )
+    existing = [*named(context, "existingId"), *_EXISTING.findall(text)]
     return DuplicateRecordError(
         "HubSpot already has a contact with the same e-mail address or another unique value.",
         existing_ids=tuple(dict.fromkeys(existing)),
@@ -172,19 +109,19 @@ def conflict(text: str, context: Mapping[str, Any], *, code: str) -> DuplicateRe
 
 
 def _bad_request(request: Request, response: Response, body: ErrorBody) -> CrmError:
-    field = next(_properties(body), None)
-    unknown = "PROPERTY_DOESNT_EXIST" in body.code or (field is not None and "does not exist" in body.message)
+    field, code = body.culprit()
+    unknown = code == "PROPERTY_DOESNT_EXIST" or (field is not None and "does not exist" in body.message)
     if unknown:
-        named = f'"{field}"' if field else "that a mapping names"
+        which = f'"{field}"' if field else "that a mapping names"
         return SchemaDriftError(
-            f"The HubSpot property {named} does not exist any more. Map another one, or create it again in"
+            f"The HubSpot property {which} does not exist any more. Map another one, or create it again in"
             " HubSpot.",
             field=field,
             detail=body.text,
-            code=body.code,
+            code=code,
         )
     if request.applies:
-        return rejected(body.text, field=field, code=body.code)
+        return rejected(body.text, field=field, code=code)
     if "after" in request.query:
         return CursorGoneError(
             "HubSpot does not know the saved place of this read any more.", detail=body.text, code=body.code
@@ -214,43 +151,12 @@ _REASONS: Final[Mapping[str, str]] = {
 }
 
 
-def _properties(body: ErrorBody) -> Iterator[str]:
-    for one in body.errors:
-        yield from _named(one.context)
-        if one.name:
-            yield one.name
-    yield from _named(body.context)
-    for entry in _embedded(body.message):
-        if isinstance(entry.get("name"), str):
-            yield entry["name"]
-    for groups in _QUOTED_PROPERTY.findall(body.message):
-        yield from (name for name in groups if name)
-
-
-def _named(context: Mapping[str, Any]) -> Iterable[str]:
-    for member in ("propertyName", "properties", "property"):
-        named = context.get(member, ())
-        yield from (str(one) for one in (named if isinstance(named, list) else (named,)))
-
-
-def _embedded(message: str) -> list[dict[str, Any]]:
-    """The JSON list that `Property values were not valid: [...]` carries."""
-    start = message.find("[{")
-    if start < 0:
-        return []
-    try:
-        return msgspec.json.decode(message[start : message.rfind("]") + 1], type=list[dict[str, Any]])
-    except msgspec.DecodeError:
-        return []
-
-
 def _rate_limited(request: Request, response: Response, body: ErrorBody) -> CrmError:
     daily = body.policyName.upper() == "DAILY" or "daily limit" in body.message.lower()
     said = _seconds(response.headers.get("retry-after"))
     if daily:
-        wait = (
-            said or _DAILY_S
-        )  # the count restarts at midnight of the account, which this answer does not tell
+        # The count restarts at midnight of the account, whose time zone the answer does not tell.
+        wait = said or _DAILY_S
         message = "The HubSpot account has used up its requests for today; they start again at its midnight."
     else:
         wait = said or _policy_wait(response, body)

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from tieline.connectors.hubspot.error_body import named
 from tieline.connectors.hubspot.types import read_value
 from tieline.domain.crm_schema import CrmField
 from tieline.domain.records import RemoteRecord
@@ -78,9 +79,7 @@ class BatchError(msgspec.Struct):
 
     def ids(self) -> Iterator[str]:
         """The ids of the inputs that this error is about."""
-        for member in ("ids", "id", "objectId"):
-            named = self.context.get(member, ())
-            yield from (str(one) for one in (named if isinstance(named, list) else (named,)))
+        yield from named(self.context, "ids", "id", "objectId")
 
 
 class BatchAnswer(msgspec.Struct):
@@ -176,9 +175,8 @@ class Decoder(Generic[S]):
             return self._decoder.decode(response.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise MalformedAnswerError(
-                "HubSpot's answer was empty, cut off or not in the shape it promises; the request is made again"
-                " later.",
-                detail=f"HTTP {response.status}, {len(response.body)} bytes, not a {self._name}: {problem}",
+                "HubSpot's answer was empty, cut off or of another shape than promised; it is asked again later.",
+                detail=f"{len(response.body)} bytes, no {self._name}: {problem}",
             ) from problem
 
 
@@ -233,11 +231,11 @@ def modified_ms(found: CrmObject) -> int:
 
 def merged_ids(found: CrmObject) -> tuple[str, ...]:
     """The ids of records merged into this one, from both properties that name them."""
-    named = [part.strip() for part in str(found.properties.get(MERGED_INTO) or "").split(";")]
+    listed = [part.strip() for part in str(found.properties.get(MERGED_INTO) or "").split(";")]
     named += [
         part.partition(":")[0].strip() for part in str(found.properties.get(MERGED_AT) or "").split(";")
     ]
-    return tuple(dict.fromkeys(one for one in named if one and one != found.id))
+    return tuple(dict.fromkeys(one for one in listed if one and one != found.id))
 
 
 def merge_times(found: CrmObject) -> dict[str, int]:

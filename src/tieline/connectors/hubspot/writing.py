@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tieline.connectors.hubspot import errors, paths, wire
+from tieline.connectors.hubspot.error_body import redacted
 from tieline.connectors.hubspot.types import write_field
 from tieline.domain.crm_schema import CrmField
 from tieline.domain.records import Patch
@@ -108,8 +109,8 @@ def _send(group: Inputs) -> Operation[list[WriteOutcome]]:
 
 def _lost(detail: str) -> TransientError:
     return MalformedAnswerError(
-        "HubSpot's answer to an update was empty or short, so it is not known what was written; the contacts are read"
-        " again first.",
+        "HubSpot's answer to an update was empty or short, so it is not known what was written; the contacts"
+        " are read again first.",
         maybe_applied=True,
         detail=detail,
     )
@@ -117,7 +118,7 @@ def _lost(detail: str) -> TransientError:
 
 def _batch_error(external_id: str, error: wire.BatchError) -> CrmError:
     code = next((str(one["code"]) for one in error.errors if one.get("code")), error.category)
-    text = errors.redacted(error.message)
+    text = redacted(error.message)
     match error.category:
         case "OBJECT_NOT_FOUND":
             message = "The record is no longer in HubSpot under this id."
@@ -137,13 +138,13 @@ def _take_apart(group: Inputs, error: CrmError, progress: _Progress) -> list[Inp
     if len(group) == 1:
         progress.settle(Refused(one, _about(one, error)) for one in group)
         return []
-    name = getattr(error, "field", None)
-    naming = {one: values for one, values in group.items() if name in values}
+    name = error.field if isinstance(error, RecordRejectedError | SchemaDriftError) else None
+    naming = {one: values for one, values in group.items() if name is not None and name in values}
     if naming and (error.code in _SAME_FOR_ALL or isinstance(error, SchemaDriftError)):
         progress.settle(Refused(one, _about(one, error)) for one in naming)
         return [rest] if (rest := _without(group, naming)) else []
     suspects = {
-        one: values for one, values in naming.items() if values[name] and values[name] in error.detail
+        one: values for one, values in naming.items() if _quotes(error.detail, values.get(name or ""))
     }
     for part in (suspects, naming):
         if 0 < len(part) < len(group):
@@ -151,6 +152,10 @@ def _take_apart(group: Inputs, error: CrmError, progress: _Progress) -> list[Inp
     ids = list(group)
     half = {one: group[one] for one in ids[: len(ids) // 2]}
     return [half, _without(group, half)]
+
+
+def _quotes(text: str, value: str | None) -> bool:
+    return value is not None and value != "" and value in text
 
 
 def _without(group: Inputs, part: Inputs) -> Inputs:
@@ -173,8 +178,8 @@ def create_contact(values: Mapping[str, Value], fields: Mapping[str, CrmField]) 
         created = wire.one_object(response)
     except MalformedAnswerError as problem:
         raise MalformedAnswerError(
-            "HubSpot's answer to a create was empty or cut off, so the contact may or may not exist; it is looked for"
-            " first.",
+            "HubSpot's answer to a create was empty or cut off, so the contact may or may not exist; it is"
+            " looked for first.",
             maybe_applied=True,
             detail=problem.detail,
         ) from problem
