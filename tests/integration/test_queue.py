@@ -44,7 +44,7 @@ async def listening(url: str) -> None:
     query = "select from pg_stat_activity where query like 'LISTEN%' and datname = current_database()"
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
         for _ in range(2000):
-            if await (await conn.execute(query)).fetchone():
+            if await (await conn.execute(query)).fetchone() is not None:
                 return
             await asyncio.sleep(0.01)
     raise AssertionError("no worker listens")

@@ -5,9 +5,9 @@ jobs that wait and jobs in work. So a wake-up that is skipped because the same o
 is one that is skipped because of a waiting job that starts, and looks, before the skipper commits. Besides, a
 unique key makes two transactions that wake one flow wait for each other, and two that wake two flows in
 different orders deadlock. Therefore every wake-up is a row of its own, and whoever takes one removes the
-others that are due before it looks for work: those were committed, hence what they announce is visible. Within
-a process, a wake-up that arrives while the same one is in work asks for one more pass, and ends. Both hold when
-the process is killed: a job in work keeps its row until a pass that began after the wake-up has ended.
+others that are due before it looks for work: those were committed, hence what they announce is visible.
+Within a process, a wake-up that arrives while the same one is in work asks for one more pass, and ends. Both
+hold when the process is killed: a job keeps its row until a pass that began after the wake-up has ended.
 
 **Two connections.** psycopg holds a connection's lock while it waits for notifications, up to a second at a
 time in pgqueuer's driver, and a query on the same connection waits as long. So listening has its own.
@@ -127,7 +127,7 @@ class PgQueue:
                 await self._stop_within(pause)
 
     async def stop(self) -> None:
-        """Takes nothing new. Handlers still running after the grace time are cancelled, their wake-ups kept."""
+        """Takes nothing new. Handlers still running after the grace time are cancelled and requeued."""
         self._stopping.set()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=self._tuning.grace_s)
