@@ -91,7 +91,7 @@ class HttpSession:
         return self._sent
 
     async def run(self, operation: Operation[T]) -> T:
-        """Runs one operation to its result. Raises the errors of `ports.errors`, and what `on_identity` raises."""
+        """Runs one operation to its result. Raises `ports.errors`, and what `on_identity` does."""
         try:
             token = await self._usable_token()
             return await self._drive(operation, token, may_renew=True)
@@ -181,8 +181,8 @@ class HttpSession:
             raise _refused(error)
         if token.refresh_token is None and refresh is not None:
             token = replace(token, refresh_token=refresh)
-        # Saved before the identity is known: a rotated refresh token must not be lost, and who loads it asks again.
-        await self._store.save(token)
+        # Saved before the identity is known: a rotated refresh token must not get lost; whoever loads it
+        # asks. ait self._store.save(token)
         try:
             return await self._adopt(token)
         except AccessTokenExpiredError as expired:
@@ -252,7 +252,7 @@ class HttpSession:
         raise problem
 
     async def _send(self, request: Request, sendable: httpx2.Request, requested_at: datetime) -> Response:
-        """Raises outside of the handlers: the client's exceptions carry the request, and with it the token."""
+        """Raises outside of the handlers: the client's exceptions carry the token."""
         what = f"{request.method} {request.path}"
         try:
             async with asyncio.timeout(request.timeout_s):
