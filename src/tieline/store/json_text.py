@@ -1,0 +1,51 @@
+"""JSON as Tieline reads and writes it, on the wire and in jsonb: numbers are `int` or `Decimal`.
+
+This module must never round a number or let one through that PostgreSQL cannot keep.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+_LARGEST_EXPONENT = 1_000
+
+
+class JsonError(ValueError):
+    """Text that is not JSON, or JSON that we do not keep; the message says which and is safe to show."""
+
+
+def _number(text: str) -> Decimal:
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > _LARGEST_EXPONENT:
+        raise ValueError("a number is too large or too small")
+    return number
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):  # Foreign code may hand us one; its shortest text is what it means.
+        return Decimal(repr(value))
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_decoder = msgspec.json.Decoder(float_hook=_number)
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)
+_sorted_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain, order="sorted")
+
+
+def load_json(text: bytes | str) -> Any:
+    """JSON text as Python values. Raises JsonError."""
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, ValueError, UnicodeDecodeError, RecursionError) as error:
+        raise JsonError(f"not valid JSON: {error}") from error
+
+
+def dump_json(value: Any) -> bytes:
+    """Python values as JSON text. Raises TypeError for what has no JSON form."""
+    return _encoder.encode(value)
+
+
+def canonical_json(value: Any) -> bytes:
+    """The same text for the same members, in whatever order they came."""
+    return _sorted_encoder.encode(value)
