@@ -152,7 +152,6 @@ def reconcile(
     """
     if remote is ABSENT:
         return Outcome(Drifted(), state)
-    assert not isinstance(remote, type(ABSENT))
     state = _settle(pair, state, remote)
     base = _adopt(pair, state.base, remote, own_echo)
     state = replace(state, base=base)
@@ -205,20 +204,19 @@ def _settle(pair: PairRules, state: PairState, remote: Value) -> PairState:
 
 def _adopt(pair: PairRules, base: Base, remote: Value, own_echo: bool) -> Base:
     """Fills in a base whose CRM half nobody has seen: unknown, or what we wrote and the CRM reshaped."""
-    if base.remote is ABSENT:
+    agreed = base.remote
+    if agreed is ABSENT:
         return replace(base, remote=None if pair.inbound and not _never_set(pair, remote) else remote)
     if not base.unseen:
         return base
-    assert not isinstance(base.remote, type(ABSENT))
-    if pair.remote_form(remote) == pair.remote_form(base.remote):
+    if own_echo or pair.remote_form(remote) == pair.remote_form(agreed):
         return replace(base, remote=remote, unseen=False)
-    return replace(base, remote=remote, unseen=False) if own_echo else base
+    return base
 
 
 def _remote_unchanged(pair: PairRules, state: PairState, remote: Value) -> bool:
-    assert not isinstance(state.base.remote, type(ABSENT))
     form = pair.remote_form(remote)
-    if form == pair.remote_form(state.base.remote):
+    if state.base.remote is not ABSENT and form == pair.remote_form(state.base.remote):
         return True
     return any(pair.remote_form(sent.remote) == form for sent in state.in_flight)
 
@@ -319,7 +317,6 @@ def reconcile_do_not_call(pair: PairRules, state: PairState, local: Value, remot
     """
     if remote is ABSENT:
         return Outcome(Drifted(), state)
-    assert not isinstance(remote, type(ABSENT))
     incoming = pair.to_local(remote)
     if isinstance(incoming, Uncoercible):
         return Outcome(Unreadable(incoming), state)

@@ -163,7 +163,10 @@ class IssueNote:
 
 @dataclass(frozen=True, slots=True)
 class Changeset:
-    """Everything one unit of work does to our data. `links` are whole rows, inserted or replaced by external id."""
+    """Everything one unit of work does to our data. `links` are whole rows, inserted or replaced by external id.
+
+    `dropped_aliases` are (contact id, number) of aliases that came from a record which is not the contact's any more.
+    """
 
     tenant_key: str = ""
     new_contacts: Sequence[NewContact] = ()
@@ -171,12 +174,19 @@ class Changeset:
     contact_merges: Sequence[ContactMerge] = ()
     links: Sequence[LinkState] = ()
     aliases: Sequence[Alias] = ()
+    dropped_aliases: Sequence[tuple[str, str]] = ()
     issues: Sequence[IssueNote] = ()
     closed_causes: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(
-            self.new_contacts or self.contact_changes or self.contact_merges or self.links or self.aliases
-            or self.issues or self.closed_causes
+            self.new_contacts
+            or self.contact_changes
+            or self.contact_merges
+            or self.links
+            or self.aliases
+            or self.dropped_aliases
+            or self.issues
+            or self.closed_causes
         )
