@@ -175,7 +175,7 @@ class Decoder(Generic[S]):
             return self._decoder.decode(response.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise MalformedAnswerError(
-                "HubSpot's answer was empty, cut off or of another shape than promised; it is asked again later.",
+                "HubSpot's answer was empty, cut off or of another shape than promised; it is asked again.",
                 detail=f"{len(response.body)} bytes, no {self._name}: {problem}",
             ) from problem
 
@@ -232,7 +232,7 @@ def modified_ms(found: CrmObject) -> int:
 def merged_ids(found: CrmObject) -> tuple[str, ...]:
     """The ids of records merged into this one, from both properties that name them."""
     listed = [part.strip() for part in str(found.properties.get(MERGED_INTO) or "").split(";")]
-    named += [
+    listed += [
         part.partition(":")[0].strip() for part in str(found.properties.get(MERGED_AT) or "").split(";")
     ]
     return tuple(dict.fromkeys(one for one in listed if one and one != found.id))
