@@ -13,7 +13,7 @@ from typing import Final
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
-# Quotation marks and brackets that may close a sentence after its end mark: Western, typographic, full-width, CJK.
+# Quotation marks and brackets that may close a sentence after its end mark, also full-width and CJK ones.
 _CLOSERS = "\"')]}*_" + "\u201d\u2019\u00bb" + "\uff09\uff3d" + "\u300d\u300f\u3011\u300b"
 _WIDE_MARKS = "\u3002\uff01\uff1f\uff61"
 _ARABIC_MARKS = "\u061f\u06d4\u0964"
@@ -27,8 +27,8 @@ _TITLE_WORDS = """
 """
 _SHORT_WORDS = """
     no nr etc inc ltd co corp llc approx est dept ext tel fig vol p pp min max hrs mins avg incl excl misc ref
-    jr sr al a.m p.m jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun
-    bzw ca usw ggf z.b d.h
+    jr sr al a.m p.m jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs
+    fri sat sun bzw ca usw ggf z.b d.h
 """
 # Before a dot, titles never end a sentence, and short words do only if a capital letter follows.
 _TITLES: Final = frozenset(_TITLE_WORDS.split())
