@@ -102,3 +102,7 @@ class MalformedAnswerError(TransientError):
 
 class LeaseLostError(Exception):
     """Another worker owns the lane now. Whoever gets this must stop at once and write nothing more."""
+
+
+class ConflictError(Exception):
+    """Two units of work met on the same rows and the other was first. Nothing was written; read and plan again."""

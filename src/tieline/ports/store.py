@@ -78,10 +78,22 @@ class UnitOfWork(Protocol):
     async def wake(self, *wakes: Wake) -> None:
         """Enqueues wake-ups that exist if and only if this unit commits."""
 
-    async def read_state(self, org_id: str, app_id: str, kind: str) -> ReadState:
-        """Where a read stands (`kind`: full, changes, removals)."""
+    async def contact_ids_by_phone(
+        self, org_id: str, phones: Collection[str]
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Contact ids by own number, and by an alias that exactly one contact has."""
 
-    async def save_read_state(self, org_id: str, app_id: str, kind: str, state: ReadState) -> None:
+    async def open_causes(
+        self, org_id: str, app_id: str, external_ids: Collection[str], contact_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Causes of open issues about these records or contacts."""
+
+    async def read_state(self, org_id: str, app_id: str, kind: str, tenant_key: str) -> ReadState:
+        """Where a read of this tenant stands (`kind`: full, changes, removals)."""
+
+    async def save_read_state(
+        self, org_id: str, app_id: str, kind: str, tenant_key: str, state: ReadState
+    ) -> None:
         """Saves it, in the transaction of the page it belongs to."""
 
 

@@ -1,0 +1,223 @@
+"""Units of work on PostgreSQL: one transaction each, one statement per kind of row, fenced where a lane owns the work.
+
+Decides nothing: what to write comes as a changeset from the domain.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import errors
+from psycopg.types.json import Jsonb
+
+from tieline.domain.changeset import Changeset, ContactChange, ContactMerge, ContactState, LinkState
+from tieline.ports.clock import Ids
+from tieline.ports.errors import ConflictError
+from tieline.ports.jobs import JobQueue, Wake, WakeKind
+from tieline.ports.store import Lease, Origin, ReadState
+from tieline.store import rows
+from tieline.store.leases import check
+from tieline.store.pool import Connection, Pool, Queries
+
+_sql = Queries("flows")
+
+
+class PostgresUnitOfWork:
+    """Implements `ports.store.UnitOfWork` on one connection with an open transaction."""
+
+    def __init__(self, connection: Connection, jobs: JobQueue, ids: Ids) -> None:
+        self.connection = connection
+        self._jobs = jobs
+        self._ids = ids
+
+    async def links(
+        self, org_id: str, tenant_key: str, external_ids: Collection[str], *, lock: bool
+    ) -> Mapping[str, LinkState]:
+        """Known records of a tenant by external id."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "external_ids": list(external_ids)}
+        if lock:
+            await self._run("lock_links", key)
+        return {row["external_id"]: rows.link_from_row(row) for row in await self._run("links", key)}
+
+    async def open_links(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Mapping[str, LinkState]:
+        """The open link of each contact, by contact id."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "contact_ids": list(contact_ids)}
+        return {row["contact_id"]: rows.link_from_row(row) for row in await self._run("open_links", key)}
+
+    async def records_with_phones(
+        self, org_id: str, tenant_key: str, phones: Collection[str]
+    ) -> Sequence[LinkState]:
+        """Shared and skipped records that have one of these numbers."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "phones": list(phones)}
+        return [rows.link_from_row(row) for row in await self._run("records_with_phones", key)]
+
+    async def contacts(
+        self, org_id: str, contact_ids: Collection[str], *, lock: bool
+    ) -> Mapping[str, ContactState]:
+        """Contacts by the asked id; a merged one is answered with its survivor."""
+        key = {"org_id": org_id, "contact_ids": list(contact_ids)}
+        if lock:
+            await self._run("lock_links_of_contacts", key)
+            await self._run("lock_contacts", key)
+        return {row["asked_id"]: rows.contact_from_row(row) for row in await self._run("contacts", key)}
+
+    async def contacts_by_phone(
+        self, org_id: str, phones: Collection[str], *, lock: bool
+    ) -> Mapping[str, ContactState]:
+        """Contacts by number, else by an alias that exactly one contact has."""
+        own, alias = await self.contact_ids_by_phone(org_id, phones)
+        ids = {**alias, **own}
+        found = await self.contacts(org_id, set(ids.values()), lock=lock)
+        return {phone: found[contact_id] for phone, contact_id in ids.items() if contact_id in found}
+
+    async def contact_ids_by_phone(
+        self, org_id: str, phones: Collection[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Contact ids by own number, and by unambiguous alias."""
+        key = {"org_id": org_id, "phones": list(phones)}
+        own = {
+            row["phone_number"]: row["contact_id"] for row in await self._run("contact_ids_by_number", key)
+        }
+        alias = {
+            row["phone_number"]: row["contact_id"] for row in await self._run("contact_ids_by_alias", key)
+        }
+        return own, alias
+
+    async def open_causes(
+        self, org_id: str, app_id: str, external_ids: Collection[str], contact_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Causes of open issues about these records or contacts."""
+        key = {
+            "org_id": org_id,
+            "app_id": app_id,
+            "external_ids": list(external_ids),
+            "contact_ids": list(contact_ids),
+        }
+        return frozenset(row["cause"] for row in await self._run("open_causes", key))
+
+    async def apply(self, org_id: str, changeset: Changeset, origin: Origin) -> None:
+        """Carries a changeset out. See `ports.store.UnitOfWork.apply`."""
+        org = {"org_id": org_id}
+        await self._merge(org_id, changeset.contact_merges)
+        await self._write("insert_contacts", org, [rows.new_contact_row(c) for c in changeset.new_contacts])
+        await self._update_contacts(org_id, changeset.contact_changes)
+        await self._drop_aliases(org_id, changeset.dropped_aliases)
+        await self._write("upsert_links", {**org, "tenant_key": changeset.tenant_key},
+                          [rows.link_to_row(link) for link in changeset.links])  # fmt: skip
+        await self._write("insert_aliases", org, [_alias_row(a) for a in changeset.aliases])
+        await self._ledger(org_id, changeset, origin)
+        await self._issues(org_id, changeset, origin)
+        dirtied = [
+            c.contact_id for c in changeset.contact_changes if c.mark_dirty and rows.changes_something(c)
+        ]
+        if dirtied:
+            await self._run("mark_dirty", {**org, "contact_ids": dirtied}, rows=False)
+        if dirtied or any(link.dirty for link in changeset.links):
+            await self._wake_push(org_id)
+
+    async def wake(self, *wakes: Wake) -> None:
+        """Enqueues wake-ups in this transaction."""
+        await self._jobs.enqueue(self.connection, list(wakes))
+
+    async def read_state(self, org_id: str, app_id: str, kind: str, tenant_key: str) -> ReadState:
+        """Where a read of this tenant stands; nothing, if the app was on another tenant then."""
+        key = {"org_id": org_id, "app_id": app_id, "kind": kind, "tenant_key": tenant_key}
+        found = await self._run("read_state", key)
+        return ReadState(**found[0]) if found else ReadState()
+
+    async def save_read_state(
+        self, org_id: str, app_id: str, kind: str, tenant_key: str, state: ReadState
+    ) -> None:
+        """Saves it, in the transaction of the page it belongs to."""
+        values = {
+            "org_id": org_id, "app_id": app_id, "kind": kind, "tenant_key": tenant_key,
+            "cursor": None if state.cursor is None else Jsonb(state.cursor),
+            "watermark": state.watermark, "completed_at": state.completed_at,
+        }  # fmt: skip
+        await self._run("save_read_state", values, rows=False)
+
+    async def _merge(self, org_id: str, merges: Sequence[ContactMerge]) -> None:
+        pairs = [{"survivor_id": m.survivor_id, "loser_id": m.loser_id} for m in merges]
+        for name in ("counts", "contacts", "move_conversation", "move_activity", "move_link", "move_aliases"):
+            await self._write(f"merge_{name}", {"org_id": org_id}, pairs)
+
+    async def _update_contacts(self, org_id: str, changes: Sequence[ContactChange]) -> None:
+        changing = [change for change in changes if rows.changes_something(change)]
+        moving = [change.contact_id for change in changing if change.phone_number is not None]
+        if moving:
+            await self._run("park_numbers", {"org_id": org_id, "contact_ids": moving}, rows=False)
+        await self._write(
+            "update_contacts", {"org_id": org_id}, [rows.contact_change_row(c) for c in changing]
+        )
+
+    async def _drop_aliases(self, org_id: str, dropped: Iterable[tuple[str, str]]) -> None:
+        gone = [{"contact_id": contact_id, "phone_number": number} for contact_id, number in dropped]
+        await self._write("drop_aliases", {"org_id": org_id}, gone)
+
+    async def _ledger(self, org_id: str, changeset: Changeset, origin: Origin) -> None:
+        touched = [*changeset.new_contacts, *changeset.contact_changes]
+        if not any(contact.changes for contact in touched):
+            return
+        async with self.connection.cursor() as cursor, cursor.copy(_sql["copy_ledger"]) as copy:
+            for contact in touched:
+                entries = rows.ledger_rows(contact.contact_id, contact.changes, origin.app_id, origin.run_id)
+                for entry in entries:
+                    await copy.write_row((org_id, *entry))
+
+    async def _issues(self, org_id: str, changeset: Changeset, origin: Origin) -> None:
+        notes = [
+            {
+                "issue_id": self._ids.new("issue"), "cause": n.cause, "kind": n.kind, "severity": n.severity,
+                "message": n.message, "external_id": n.external_id, "contact_id": n.contact_id,
+                "field_name": n.field_name, "raw": n.raw,
+            }
+            for n in changeset.issues
+        ]  # fmt: skip
+        values = {"org_id": org_id, "app_id": origin.app_id, "run_id": origin.run_id}
+        await self._write("open_issues", values, notes)
+        if changeset.closed_causes:
+            closing = {
+                "org_id": org_id,
+                "causes": list(changeset.closed_causes),
+                "because": "the cause is gone",
+            }
+            await self._run("close_issues", closing, rows=False)
+
+    async def _wake_push(self, org_id: str) -> None:
+        linked = await self._run("linked_app", {"org_id": org_id})
+        if linked:
+            await self.wake(Wake(WakeKind.PUSH, org_id, linked[0]["app_id"]))
+
+    async def _write(self, name: str, values: dict[str, Any], records: Sequence[Mapping[str, Any]]) -> None:
+        if records:
+            await self.connection.execute(_sql[name], {**values, "rows": Jsonb(records)})
+
+    async def _run(self, name: str, values: dict[str, Any], *, rows: bool = True) -> list[dict[str, Any]]:
+        cursor = await self.connection.execute(_sql[name], values)
+        return await cursor.fetchall() if rows else []
+
+
+class PostgresStore:
+    """Implements `ports.store.Store` on a pool."""
+
+    def __init__(self, pool: Pool, jobs: JobQueue, ids: Ids) -> None:
+        self._pool = pool
+        self._jobs = jobs
+        self._ids = ids
+
+    @asynccontextmanager
+    async def transaction(self, lease: Lease | None = None) -> AsyncIterator[PostgresUnitOfWork]:
+        """One unit of work. Raises LeaseLostError; ConflictError when another unit was first and this one may try again."""
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                if lease is not None:
+                    await check(connection, lease)
+                yield PostgresUnitOfWork(connection, self._jobs, self._ids)
+        except (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure) as error:
+            raise ConflictError("another unit of work changed the same rows first") from error
+
+
+def _alias_row(alias: Any) -> dict[str, str]:
+    return {"contact_id": alias.contact_id, "phone_number": alias.phone_number, "origin": alias.origin}
