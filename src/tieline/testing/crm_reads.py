@@ -117,6 +117,22 @@ class ReadConformance:
             latest = [record for record in records if record.external_id == one][-1]
             assert latest.values[world.fields.first_name] == name
 
+    async def test_a_commit_that_appears_behind_the_read_is_in_the_next_increment(self, world: World) -> None:
+        """A stamp is taken before the row is committed, so a slow transaction shows up in the past."""
+        one, other = [await world.create(person(world, n)) for n in range(2)]
+        await world.settle()
+        session = world.session()
+        fields = list((await fields_of(session, world)).values())
+        _, watermark = await full_read(session, fields, 100)
+        await world.edit(other, {world.fields.first_name: "Prompt"})
+        await world.settle()
+        _, watermark = await changes(session, fields, watermark, 100)
+        await world.edit(one, {world.fields.first_name: "Slow"}, stamped_s_ago=8)
+        await world.settle()
+        records, _ = await changes(session, fields, watermark, 100)
+        latest = {record.external_id: record.values[world.fields.first_name] for record in records}
+        assert latest.get(one) == "Slow"
+
     async def test_an_expired_cursor_says_so(self, world: World) -> None:
         for n in range(9):
             await world.create(person(world, n))

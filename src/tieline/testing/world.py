@@ -97,8 +97,10 @@ class World(Protocol):
         """A user creates a record; gives its id."""
         ...
 
-    async def edit(self, external_id: str, values: Mapping[str, Value]) -> None:
-        """A user edits a record."""
+    async def edit(
+        self, external_id: str, values: Mapping[str, Value], *, stamped_s_ago: float = 0.0
+    ) -> None:
+        """A user edits a record; with a stamp of some seconds ago, as a slow transaction's commit has it."""
         ...
 
     async def delete(self, external_id: str) -> None:

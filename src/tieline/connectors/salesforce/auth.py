@@ -129,8 +129,7 @@ def _token(request: Request, response: Response, origin: str) -> Token:
     if base_url != origin and not (is_my_domain(origin) and is_my_domain(base_url)):
         raise CredentialsInvalidError(
             "Salesforce names an instance outside of *.my.salesforce.com, and Tieline sends its token to no "
-            "other "
-            "address. Check the tenant URL, and My Domain in Setup.",
+            "other address. Check the tenant URL, and My Domain in Setup.",
             detail=instance[:200],
         )
     named = _IDENTITY.fullmatch(str(answer.get("id")))

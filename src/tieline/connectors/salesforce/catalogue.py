@@ -139,8 +139,7 @@ def drift(problem: Problem) -> CrmError:
     """A field is gone or hidden."""
     return SchemaDriftError(
         f"Salesforce does not know {problem.the_field}, or the connected user may not see it. Give the "
-        "user's profile "
-        "or permission set access to it, or take it out of the mapping.",
+        "user's profile or permission set access to it, or take it out of the mapping.",
         field=problem.field,
         detail=problem.message,
         code=problem.code,
@@ -250,8 +249,7 @@ BUILDERS: Final[Mapping[str, Builder]] = {
     "REQUIRED_FIELD_MISSING": _rejected("Salesforce demands {field}. Fill it, or make it optional there."),
     "INVALID_FIELD_FOR_INSERT_UPDATE": _rejected(
         "the connected user may not write {field}. Give its profile or permission set edit access, or take "
-        "the field "
-        "out of the mapping."
+        "the field out of the mapping."
     ),
     "STRING_TOO_LONG": _rejected(
         "the text is longer than {field} allows. Shorten it, or map a longer field."

@@ -72,8 +72,7 @@ def _rate_limited(problem: Problem, response: Response) -> RateLimitedError:
     daily = "TotalRequests" in problem.message
     return RateLimitedError(
         "The Salesforce organisation has used up its API requests of the last 24 hours. Work goes on when "
-        "some are "
-        "free again; an administrator can see them under Setup > System Overview."
+        "some are free again; an administrator can see them under Setup > System Overview."
         if daily
         else "Salesforce is handling too many long requests of this organisation at once; work goes on "
         "shortly.",

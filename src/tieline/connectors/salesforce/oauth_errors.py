@@ -20,8 +20,7 @@ _BY_CODE: Final = {
     "invalid_app_access": "The user that Tieline runs as is not admitted to the External Client App. Assign "
     "it there.",
     "unsupported_grant_type": "Salesforce does not allow this way to sign in. Enable the Client Credentials "
-    "Flow, in the "
-    "app's settings and in its policies.",
+    "Flow, in the app's settings and in its policies.",
     "unauthorized_client": "The External Client App is not allowed this way to sign in. Enable the flow in "
     "its settings.",
     "invalid_assertion": "Salesforce refuses the signed assertion. Check the certificate of the app and the "
@@ -31,11 +30,9 @@ _BY_TEXT: Final = {
     "no client credentials user enabled": "The External Client App has no Run As user. Choose one in its "
     "policies.",
     "hasn't approved": "The user has not approved the External Client App. Set Permitted Users to "
-    "admin-approved, and "
-    "assign the user's profile or permission set.",
+    "admin-approved, and assign the user's profile or permission set.",
     "not supported on this domain": "Salesforce does not allow this sign-in at this address. Enter the My "
-    "Domain "
-    "address, https://<domain>.my.salesforce.com.",
+    "Domain address, https://<domain>.my.salesforce.com.",
     "audience": "Salesforce refuses the assertion's audience: production and sandbox organisations have "
     "different ones.",
     "user identifier": "Salesforce does not know the username. Check its spelling; in a sandbox it has a "
@@ -44,8 +41,7 @@ _BY_TEXT: Final = {
 }
 _OTHERWISE: Final = (
     "Salesforce refuses to sign Tieline in. Check the client ID, the secret or key, the Run As user and the "
-    "address; "
-    "new settings can take ten minutes to work."
+    "address; new settings can take ten minutes to work."
 )
 
 

@@ -34,6 +34,8 @@ SYSTEM_FIELDS: Final = ("Id", "CreatedDate", "SystemModstamp", "LastModifiedById
 # A row gets its stamp before it is committed and seen, so a late commit appears behind us. No transaction of
 # Salesforce's own lasts longer than its ten-minute limit; each increment reads that much again.
 SAFETY_LAG: Final = timedelta(minutes=10)
+# Stamps and Date headers come from different machines; what is later than this waits for the next increment.
+CLOCK_SLACK: Final = timedelta(minutes=5)
 READ_BATCH: Final = 200
 # Enough trailing digits to be rare, few enough to survive national prefixes (0, 1, 8, 15) and country codes.
 _TAIL_DIGITS: Final = 8
@@ -86,8 +88,8 @@ def read_changes(
 ) -> Operation[Page]:
     """A page in order of (SystemModstamp, Id), from the watermark on.
 
-    The first page has no upper bound, so that nothing of this very second is missed; later ones end with the
-    moment the read began, so that a busy organisation cannot keep it going for ever.
+    The first page has no upper bound, so that nothing of this very second is missed; later ones end shortly
+    after the moment the read began, so that a busy organisation cannot keep it going for ever.
     """
     condition = _since(watermark) if cursor is None else _beyond(cursor)
     soql = f"{select_contacts(fields)} WHERE {condition} ORDER BY SystemModstamp, Id"
@@ -109,8 +111,8 @@ def read_removals(watermark: str | None, cursor: Json | None) -> Operation[Remov
         condition += f" AND {_beyond(cursor)}"
     elif watermark is not None:
         condition += f" AND {_since(watermark)}"
-    soql = f"SELECT Id, MasterRecordId, SystemModstamp FROM Contact WHERE {condition} ORDER BY "
-    "SystemModstamp, Id"
+    select = "SELECT Id, MasterRecordId, SystemModstamp FROM Contact"
+    soql = f"{select} WHERE {condition} ORDER BY SystemModstamp, Id"
     rows, last, response = yield from select_page(soql, PAGE_LIMIT, deleted=True)
     removals = [_removal(row) for row in rows]
     started = moment(crm_now(response)) if cursor is None else str(cursor["started"])
@@ -158,9 +160,12 @@ def _since(watermark: str) -> str:
 
 def _beyond(cursor: Mapping[str, object]) -> str:
     """After the cursor's place, in a form whose first part is a range on an indexed field."""
-    stamp, started = moment(_instant(cursor.get("stamp"))), moment(_instant(cursor.get("started")))
+    stamp, until = (
+        moment(_instant(cursor.get("stamp"))),
+        moment(_instant(cursor.get("started")) + CLOCK_SLACK),
+    )
     return (
-        f"SystemModstamp >= {stamp} AND SystemModstamp <= {started}"
+        f"SystemModstamp >= {stamp} AND SystemModstamp <= {until}"
         f" AND (SystemModstamp > {stamp} OR Id > {literal(str(cursor.get('id')))})"
     )
 
