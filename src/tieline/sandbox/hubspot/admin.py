@@ -11,7 +11,8 @@ from tieline.sandbox.hubspot.render import View
 from tieline.sandbox.hubspot.schema import Option, find_type
 from tieline.sandbox.hubspot.seeding import REP, seed_contacts
 from tieline.sandbox.hubspot.shelf import Shelf
-from tieline.sandbox.hubspot.wire import HubSpotError, to_ms
+from tieline.sandbox.hubspot.tokens import APP_ID, APP_USER
+from tieline.sandbox.hubspot.wire import HubSpotError
 from tieline.sandbox.hubspot.writes import Link, Writer
 from tieline.sandbox.kernel.errors import AdminError
 from tieline.sandbox.kernel.values import (
@@ -23,7 +24,6 @@ from tieline.sandbox.kernel.values import (
     get_object,
     get_optional_text,
     get_text,
-    parse_moment,
 )
 
 
@@ -41,7 +41,7 @@ class Admin:
         return {"created": len(ids), **shown}
 
     def create(self, spec: JsonObject) -> JsonObject:
-        """`{"object", "properties", "associations": [{"object", "id"}], "user_id", "index_lag_seconds"}`."""
+        """`{"object", "properties", "associations": [{"object", "id"}], "user", "index_lag_seconds"}`."""
         _only(spec, "object", "properties", "associations", *_WHO)
         shelf = self._shelf(spec)
         writer = self._writer(spec)
@@ -55,25 +55,26 @@ class Admin:
         return self._shown(shelf, record)
 
     def edit(self, spec: JsonObject) -> JsonObject:
-        """`{"object", "id", "properties", "modified_at"}`; a past `modified_at` is a late commit."""
-        _only(spec, "object", "id", "properties", "modified_at", *_WHO)
+        """`{"object", "id", "properties", "stamp_seconds_ago"}`; an older stamp is a late commit."""
+        _only(spec, "object", "id", "properties", "stamp_seconds_ago", *_WHO)
         shelf = self._shelf(spec)
         record = self._live(shelf, spec)
         writer = self._writer(spec)
-        at = get_optional_text(spec, "modified_at")
+        ago = get_number(spec, "stamp_seconds_ago") if "stamp_seconds_ago" in spec else None
+        at = None if ago is None else self._portal.now() - int(ago * 1000)
         try:
             values = self._checked(writer, shelf, spec, record)
-            writer.update(shelf, record, values, to_ms(parse_moment(at, "modified_at")) if at else None)
+            writer.update(shelf, record, values, at)
         except HubSpotError as error:
             raise AdminError(error.message, error.status) from error
         return self._shown(shelf, record)
 
     def delete(self, spec: JsonObject) -> JsonObject:
-        """`{"object", "id"}` archives; `"erase": true` removes for good, as a privacy request does."""
-        _only(spec, "object", "id", "erase", *_WHO)
+        """`{"object", "id"}` archives; `"purge": true` removes for good, as a privacy request does."""
+        _only(spec, "object", "id", "purge", *_WHO)
         shelf = self._shelf(spec)
         record = self._live(shelf, spec)
-        if get_bool(spec, "erase"):
+        if get_bool(spec, "purge"):
             self._writer(spec).erase(shelf, record.state.id)
         else:
             self._writer(spec).archive(shelf, record)
@@ -92,10 +93,10 @@ class Admin:
         return self._shown(shelf, record)
 
     def merge(self, spec: JsonObject) -> JsonObject:
-        """`{"object", "winner_id", "loser_id"}`."""
-        _only(spec, "object", "winner_id", "loser_id", *_WHO)
+        """`{"object", "winner", "loser"}`."""
+        _only(spec, "object", "winner", "loser", *_WHO)
         shelf = self._shelf(spec)
-        winner, loser = self._live(shelf, spec, "winner_id"), self._live(shelf, spec, "loser_id")
+        winner, loser = self._live(shelf, spec, "winner"), self._live(shelf, spec, "loser")
         if winner is loser:
             raise AdminError("a record cannot be merged into itself")
         try:
@@ -128,6 +129,7 @@ class Admin:
             "portal_id": self._portal.settings.portal_id,
             "records": {name: len(shelf.records) for name, shelf in shelves.items()},
             "archived": {name: len(shelf.archived) for name, shelf in shelves.items()},
+            "users": dict(USERS),
             "not_yet_indexed": {name: shelf.index.pending for name, shelf in shelves.items()},
         }
 
@@ -139,8 +141,12 @@ class Admin:
         return self._portal.shelves[kind.name]
 
     def _writer(self, spec: JsonObject) -> Writer:
-        user = get_int(spec, "user_id", REP.user_id)
-        actor = Actor("CRM_UI", f"userId:{user}", user)
+        name = get_optional_text(spec, "user") or "rep"
+        if name not in USERS:
+            raise AdminError(f"there is no user {name!r}; known: {', '.join(USERS)}")
+        user = USERS[name]
+        app = name == "integration"
+        actor = Actor("INTEGRATION", str(APP_ID), user) if app else Actor("CRM_UI", f"userId:{user}", user)
         lag = get_number(spec, "index_lag_seconds") if "index_lag_seconds" in spec else None
         return Writer(self._portal, actor, None, lag)
 
@@ -163,7 +169,8 @@ class Admin:
         return Node(target.kind.name, _id(spec, "id")), default_type(shelf.kind.name, target.kind.name)
 
     def _shown(self, shelf: Shelf, record: Record) -> JsonObject:
-        return {"id": str(record.state.id), "record": View(self._portal, shelf).after_create(record)}
+        shown = View(self._portal, shelf).after_create(record)
+        return {"id": str(record.state.id), "object": shelf.kind.name, "properties": shown["properties"]}
 
     def _add_property(self, shelf: Shelf, definition: JsonObject) -> None:
         try:
@@ -193,7 +200,9 @@ class Admin:
         return name
 
 
-_WHO = ("user_id", "index_lag_seconds")
+# HubSpot user ids; `integration` is the user that the default access token acts for.
+USERS = {"rep": REP.user_id, "other_rep": 2000003, "admin": 2000001, "integration": APP_USER}
+_WHO = ("user", "index_lag_seconds")
 
 
 def _only(spec: Mapping[str, object], *known: str) -> None:

@@ -175,16 +175,21 @@ _WORD = re.compile(r"[^\W_]+")
 def _token(kind: ObjectType, wanted: Filter) -> Predicate:
     """A token is a word, a blank-separated part or the whole value; `*` stands for any characters."""
     negative = wanted.operator == "NOT_CONTAINS_TOKEN"
-    patterns = [_glob(part) for part in wanted.value.lower().split()] or [_glob("")]
+    parts = wanted.value.lower().split() or [""]
+    patterns = [_glob(part) for part in parts]
+    # A literal that is nowhere in the text rules it out without taking the text apart.
+    literals = [max(part.split("*"), key=len) for part in parts]
     name = wanted.item.name
+
+    def found_in(text: str) -> bool:
+        if not all(literal in text for literal in literals):
+            return False
+        tokens = {text, *text.split(), *_WORD.findall(text)}
+        return all(any(pattern.fullmatch(token) for token in tokens) for pattern in patterns)
 
     def test(state: Snapshot) -> bool:
         text = (value_of(kind, state, name) or "").lower()
-        if not text:
-            return False
-        tokens = {text, *text.split(), *_WORD.findall(text)}
-        found = all(any(pattern.fullmatch(token) for token in tokens) for pattern in patterns)
-        return found is not negative
+        return bool(text) and found_in(text) is not negative
 
     return test
 

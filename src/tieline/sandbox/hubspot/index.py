@@ -25,7 +25,7 @@ class SearchIndex:
         self.version = 0
         self._ids: list[int] = []
         self._modified: list[tuple[int, int]] = []
-        self._values: dict[str, dict[str, set[int]]] = {name: {} for name in LOOKUPS}
+        self._values: dict[str, dict[str, tuple[int, ...]]] = {name: {} for name in LOOKUPS}
         self._pending: list[tuple[int, int, int, Snapshot | None]] = []
         self._sequence = count(1)
         self._applied: dict[int, int] = {}
@@ -107,10 +107,10 @@ class SearchIndex:
             value = state.props.get(name, "").lower()
             if not value:
                 continue
+            others = tuple(record_id for record_id in values.get(value, ()) if record_id != state.id)
             if add:
-                values.setdefault(value, set()).add(state.id)
+                values[value] = (*others, state.id)
+            elif others:
+                values[value] = others
             else:
-                found = values.get(value, set())
-                found.discard(state.id)
-                if not found:
-                    values.pop(value, None)
+                values.pop(value, None)

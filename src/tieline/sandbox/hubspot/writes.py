@@ -235,7 +235,7 @@ class Writer:
         for rule in self._portal.rules(shelf):
             name, pattern = str(rule["field"]), rule.get("pattern")
             value = values.get(name)
-            if value is not None and breaks_rule(value, pattern if isinstance(pattern, str) else None):
+            if value and breaks_rule(value, pattern if isinstance(pattern, str) else None):
                 faults.append(PropertyFault(str(rule["message"]), "PROPERTY_RULE_VIOLATION", name))
         return faults
 
@@ -245,7 +245,7 @@ class Writer:
 
 
 def breaks_rule(value: str, pattern: str | None) -> bool:
-    """A rule without a pattern refuses every value; with one, what the pattern is found in."""
+    """A rule without a pattern refuses every value but a clear; with one, what the pattern is found in."""
     return pattern is None or re.search(pattern, value) is not None
 
 
