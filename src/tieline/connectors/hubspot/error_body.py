@@ -76,9 +76,21 @@ def read_body(response: Response) -> ErrorBody:
     """The body of an error answer; its first visible text if it is not JSON."""
     try:
         return msgspec.json.decode(response.body, type=ErrorBody, strict=False)
+    except msgspec.ValidationError:
+        return _by_member(msgspec.json.decode(response.body))
     except (msgspec.DecodeError, UnicodeDecodeError):
         text = re.sub(r"<[^>]*>|\s+", " ", response.body[:4_000].decode("utf-8", "replace"))
         return ErrorBody(message=" ".join(text.split())[:300])
+
+
+def _by_member(body: Any) -> ErrorBody:
+    """What can be used of a body with a member of another type than documented."""
+    known = body if isinstance(body, dict) else {}
+    texts = ("message", "category", "policyName", "error", "error_description")
+    return ErrorBody(
+        **{name: known[name] for name in texts if isinstance(known.get(name), str)},
+        context=known["context"] if isinstance(known.get("context"), dict) else {},
+    )
 
 
 def redacted(text: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tieline.domain.crm_schema import CrmField, CrmKind, CrmOption
 from tieline.domain.values import Value, number_text
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tieline.connectors.hubspot.wire import Property
 
 TEXT_LENGTH: Final = 65_536
+
+Raw: TypeAlias = str | int | float | bool | None
+"""A property value on the wire: text or null by promise, anything else by accident."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGER = re.compile(r"-?\d+\Z")
@@ -77,14 +80,14 @@ def _options(found: "Property") -> tuple[CrmOption, ...]:
     return tuple(CrmOption(one.value, one.label or one.value, active=not one.hidden) for one in found.options)
 
 
-def read_value(raw: str | int | Decimal | bool | None, field: CrmField) -> Value:
+def read_value(raw: Raw, field: CrmField) -> Value:
     """A value of the wire in canonical form. Null and empty text are None; what does not fit its type stays
     raw text."""
     if raw is None or raw == "":
         return None
     if isinstance(raw, bool):
         return raw if field.kind is CrmKind.BOOLEAN else str(raw).lower()
-    text = raw if isinstance(raw, str) else number_text(raw)
+    text = raw if isinstance(raw, str) else number_text(Decimal(repr(raw)))
     match field.kind:
         case CrmKind.NUMBER:
             return _number(text)

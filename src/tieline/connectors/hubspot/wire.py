@@ -6,14 +6,13 @@ success. Nothing past this module may look at HubSpot's raw JSON.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from tieline.connectors.hubspot.error_body import named
-from tieline.connectors.hubspot.types import read_value
+from tieline.connectors.hubspot.types import Raw, read_value
 from tieline.domain.crm_schema import CrmField
 from tieline.domain.records import RemoteRecord
 from tieline.ports.crm import Response
@@ -36,7 +35,7 @@ class CrmObject(msgspec.Struct):
     through."""
 
     id: str
-    properties: dict[str, str | int | Decimal | bool | None] = {}
+    properties: dict[str, Raw] = {}
     createdAt: str | None = None  # noqa: N815
     updatedAt: str | None = None  # noqa: N815
     archived: bool = False
@@ -165,7 +164,7 @@ class Decoder(Generic[S]):
     """Reads one kind of answer."""
 
     def __init__(self, kind: type[S]) -> None:
-        self._decoder = msgspec.json.Decoder(kind, float_hook=Decimal)
+        self._decoder = msgspec.json.Decoder(kind)
         self._name = kind.__name__
 
     def __call__(self, response: Response) -> S:
@@ -189,11 +188,11 @@ token_answer = Decoder(TokenAnswer)
 account_answer = Decoder(AccountAnswer)
 
 
-def epoch_ms(text: str | int | Decimal | bool | None) -> int | None:
+def epoch_ms(text: Raw) -> int | None:
     """Milliseconds since the epoch of an ISO time or of digits; None for anything else."""
     if text is None or isinstance(text, bool):
         return None
-    if isinstance(text, int | Decimal):
+    if isinstance(text, int | float):
         return int(text)
     if text.lstrip("-").isdigit():
         return int(text)
