@@ -12,7 +12,8 @@ from typing import Any
 from tieline.domain.board import Board
 from tieline.domain.changeset import FieldChange, IssueNote, LedgerOutcome, Source, SourceKind
 from tieline.domain.fields import DO_NOT_CALL, FieldSpec, Uncoercible, coerce
-from tieline.domain.mapping import AnalysisMapping, Policy
+from tieline.domain.analysis_mapping import AnalysisMapping
+from tieline.domain.mapping import Policy
 from tieline.domain.merging import without
 from tieline.domain.statements import compare_key, statements
 from tieline.domain.update_modes import Keep, NeedsMerge, Set, UpdateMode, apply

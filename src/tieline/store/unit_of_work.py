@@ -10,7 +10,14 @@ from typing import Any
 from psycopg import errors
 from psycopg.types.json import Jsonb
 
-from tieline.domain.changeset import Changeset, ContactChange, ContactMerge, ContactState, LinkState
+from tieline.domain.changeset import (
+    Changeset,
+    ContactChange,
+    ContactMerge,
+    ContactState,
+    LinkState,
+    NewContact,
+)
 from tieline.ports.clock import Ids
 from tieline.ports.errors import ConflictError
 from tieline.ports.jobs import JobQueue, Wake, WakeKind
@@ -157,7 +164,7 @@ class PostgresUnitOfWork:
         await self._write("drop_aliases", {"org_id": org_id}, gone)
 
     async def _ledger(self, org_id: str, changeset: Changeset, origin: Origin) -> None:
-        touched = [*changeset.new_contacts, *changeset.contact_changes]
+        touched: list[NewContact | ContactChange] = [*changeset.new_contacts, *changeset.contact_changes]
         if not any(contact.changes for contact in touched):
             return
         async with self.connection.cursor() as cursor, cursor.copy(_sql["copy_ledger"]) as copy:

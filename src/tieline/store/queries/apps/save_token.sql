@@ -1,0 +1,1 @@
+update app set token_ciphertext = %(token)s where org_id = %(org_id)s and app_id = %(app_id)s and deleted_at is null
