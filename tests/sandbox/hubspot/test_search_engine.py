@@ -1,6 +1,8 @@
 """The search engine against a plain scan, and the way clients page past its caps."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from operator import eq, ge, gt, le, lt
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,8 @@ from tieline.sandbox.hubspot.wire import HubSpotError
 
 PROPERTIES = Schema.load(CONTACTS).properties
 Body = dict[str, object]
+COMPARISONS = {"LT": lt, "LTE": le, "GT": gt, "GTE": ge, "EQ": eq}
+PRESENT: Body = {"propertyName": "email", "operator": "HAS_PROPERTY"}
 
 texts = st.sampled_from(["", "Alice", "bob", "Bob Smith", "zoe@example.com"])
 states = st.lists(
@@ -97,15 +101,9 @@ def test_pages_add_up_to_the_total_without_repeating(found: list[Snapshot], size
 @given(states, st.sampled_from(["LT", "LTE", "GT", "GTE", "EQ"]), st.integers(0, 22))
 def test_a_range_of_stamps_is_what_a_scan_finds(found: list[Snapshot], operator: str, offset: int) -> None:
     value = 1_699_999_999_999 + offset
-    test = {
-        "LT": lambda modified: modified < value,
-        "LTE": lambda modified: modified <= value,
-        "GT": lambda modified: modified > value,
-        "GTE": lambda modified: modified >= value,
-        "EQ": lambda modified: modified == value,
-    }[operator]
+    compare: Callable[[int, int], bool] = COMPARISONS[operator]
     wanted: Body = {"propertyName": "lastmodifieddate", "operator": operator, "value": value}
-    expected = [state.id for state in found if test(state.modified)]
+    expected = [state.id for state in found if compare(state.modified, value)]
     assert _ids(_engine(found), filterGroups=_filters(wanted)) == expected
 
 
@@ -178,8 +176,8 @@ def test_groups_are_alternatives_and_the_query_looks_at_searchable_properties() 
     "body",
     [
         {"filterGroups": [{"filters": []}] * 6},
-        {"filterGroups": _filters(*[{"propertyName": "email", "operator": "HAS_PROPERTY"}] * 7)},
-        {"filterGroups": _filters(*[{"propertyName": "email", "operator": "HAS_PROPERTY"}] * 5) * 4},
+        {"filterGroups": _filters(*[PRESENT] * 7)},
+        {"filterGroups": _filters(*[PRESENT] * 5) * 4},
         {"limit": 201},
         {"limit": 200, "after": "9801"},
         {"sorts": ["email", "phone"]},

@@ -72,8 +72,8 @@ class Writer:
 
     def create(self, shelf: Shelf, values: Mapping[str, str], links: Sequence[Link] = ()) -> Record:
         """A new record with checked `values`; 400 for what is missing, 409 for a value that is taken."""
-        self._require(shelf, values)
-        self._check_taken(shelf, values, None)
+        self.require(shelf, values)
+        self.require_free(shelf, values, None)
         for target, _ in links:
             self._require_end(target)
         self._record_faults([])
@@ -93,7 +93,7 @@ class Writer:
         self, shelf: Shelf, record: Record, values: Mapping[str, str], at: int | None = None
     ) -> dict[str, str]:
         """Applies checked `values`; answers what was set or recomputed. `at` is the modified time to give."""
-        self._check_taken(shelf, values, record)
+        self.require_free(shelf, values, record)
         self._record_faults([str(record.state.id), *map(str, record.merged)])
         moment = self._portal.stamp(self._exchange) if at is None else at
         accepted = {name: value for name, value in values.items() if self._goes_forward(record, name, value)}
@@ -118,7 +118,7 @@ class Writer:
 
     def restore(self, shelf: Shelf, record: Record) -> None:
         """Brings an archived record back; refused when its unique value was taken meanwhile."""
-        self._check_taken(shelf, record.state.props, None)
+        self.require_free(shelf, record.state.props, None)
         shelf.archived.pop(record.state.id)
         record.state = record.state._replace(archived_at=None, modified=self._portal.stamp(self._exchange))
         shelf.put(record, self._portal.visible_at(self._lag))
@@ -155,6 +155,7 @@ class Writer:
         return survivor
 
     def require_links(self, links: Sequence[Link]) -> None:
+        """400 when an end of a new association is not there."""
         for target, _ in links:
             self._require_end(target)
 
@@ -185,7 +186,8 @@ class Writer:
         versions = record.versions(shelf.kind, name)
         record.history[name] = [Version(value, at, self._actor), *versions][:_KEPT_VERSIONS]
 
-    def _require(self, shelf: Shelf, values: Mapping[str, str]) -> None:
+    def require(self, shelf: Shelf, values: Mapping[str, str]) -> None:
+        """400 when a new record lacks what its type always needs."""
         given = {name for name, value in values.items() if value}
         if shelf.kind.name == "contacts" and not given & set(_NAMES):
             raise bad_request(f"At least one of the following properties is required: {', '.join(_NAMES)}")
@@ -203,7 +205,8 @@ class Writer:
         if missing:
             raise _missing(shelf, missing)
 
-    def _check_taken(self, shelf: Shelf, values: Mapping[str, str], record: Record | None) -> None:
+    def require_free(self, shelf: Shelf, values: Mapping[str, str], record: Record | None) -> None:
+        """409 when a unique value belongs to another record."""
         for name in shelf.unique_names():
             holder = shelf.holder(name, values.get(name, ""))
             if holder is None or (record is not None and holder == record.state.id):

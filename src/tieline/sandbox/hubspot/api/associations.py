@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import msgspec
 from starlette.responses import Response
 
-from tieline.sandbox.hubspot.api.call import Call, Json, member, members, objects, text
+from tieline.sandbox.hubspot.api.call import Call, Json, decode_any, member, members, objects, text
 from tieline.sandbox.hubspot.links import LINK_TYPES, LinkType, Node, checked_type, default_type, labelled
 from tieline.sandbox.hubspot.render import association_results
 from tieline.sandbox.hubspot.schema import OBJECT_TYPES
@@ -45,7 +44,7 @@ def put_default(call: Call) -> Response:
 def put_labelled(call: Call) -> Response:
     source, target = _ends(call, access="write")
     one, other = _node(source, call.params["id"]), _node(target, call.params["other"])
-    types = objects(msgspec.json.decode(call.exchange.body or b"[]"), "the body")
+    types = objects(decode_any(call.exchange.body or b"[]"), "the body")
     kinds = _types(types, source, target)
     for kind in kinds:
         call.portal.links.add(one, other, kind)

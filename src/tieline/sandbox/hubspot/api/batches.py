@@ -7,25 +7,20 @@ from dataclasses import dataclass, field
 from starlette.responses import Response
 
 from tieline.sandbox.hubspot.api.call import Call, Json, member, members, text, texts
-from tieline.sandbox.hubspot.api.objects import read_links
+from tieline.sandbox.hubspot.api.plans import checked_plans, refuse_repeated, refuse_taken
 from tieline.sandbox.hubspot.records import Record
 from tieline.sandbox.hubspot.render import View
 from tieline.sandbox.hubspot.shelf import Shelf
 from tieline.sandbox.hubspot.wire import (
     HubSpotError,
     ObjectJson,
-    PropertyFault,
     bad_request,
-    invalid_properties,
     iso,
     json_answer,
     no_content,
 )
-from tieline.sandbox.hubspot.writes import Link, Writer
 
 MAX_INPUTS = 100
-# Faults of the request itself: one of them fails the whole batch, traced or not.
-_FATAL = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
 
 
 @dataclass(slots=True)
@@ -63,15 +58,15 @@ def batch_create(call: Call) -> Response:
     _, inputs = _inputs(call)
     traces = _traces(inputs)
     writer, view = call.writer(), View(call.portal, shelf)
-    plans = _checked_all(call, shelf, writer, [(item, None) for item in inputs], new=True)
-    outcome = Outcome(call.portal.now())
     if not traces:
-        _refuse_taken(shelf, [plan.values for plan in plans])
+        refuse_taken(shelf, inputs)
+    plans = checked_plans(call, shelf, [(item, None) for item in inputs], traced=traces)
+    outcome = Outcome(call.portal.now())
     for plan in plans:
         trace = _trace(plan.item) if traces else None
         with _caught(outcome, trace, whole=not traces) as caught:
-            if plan.faults:
-                raise invalid_properties(plan.faults)
+            if plan.error is not None:
+                raise plan.error
             record = writer.create(shelf, plan.values, plan.links)
             caught.result = _traced(view.after_create(record), trace)
     return _answer(call, shelf, outcome, 201)
@@ -85,14 +80,14 @@ def batch_update(call: Call) -> Response:
     traces = _traces(inputs)
     writer, view = call.writer(), View(call.portal, shelf)
     pairs, missing = _found(shelf, inputs)
-    plans = _checked_all(call, shelf, writer, pairs, new=False)
+    plans = checked_plans(call, shelf, pairs, traced=traces)
     outcome = Outcome(call.portal.now(), missing=missing)
     for plan in plans:
         assert plan.record is not None
         trace = _trace(plan.item) if traces else None
         with _caught(outcome, trace, whole=not traces) as caught:
-            if plan.faults:
-                raise invalid_properties(plan.faults)
+            if plan.error is not None:
+                raise plan.error
             changed = writer.update(shelf, plan.record, plan.values)
             caught.result = _traced(view.after_update(plan.record, changed), trace)
     return _answer(call, shelf, outcome, 200)
@@ -112,15 +107,15 @@ def batch_upsert(call: Call) -> Response:
     traces = _traces(inputs) and name != "email"
     writer, view = call.writer(), View(call.portal, shelf)
     keys = [text(item, "id") for item in inputs]
-    _refuse_repeated([key.lower() for key in keys])
+    refuse_repeated([key.lower() for key in keys])
     pairs = [(_keyed(item, name, key), shelf.find(name, key)) for item, key in zip(inputs, keys, strict=True)]
-    plans = _checked_all(call, shelf, writer, pairs, new=False)
+    plans = checked_plans(call, shelf, pairs, traced=traces)
     outcome = Outcome(call.portal.now())
     for plan in plans:
         trace = _trace(plan.item) if traces else None
         with _caught(outcome, trace, whole=not traces) as caught:
-            if plan.faults:
-                raise invalid_properties(plan.faults)
+            if plan.error is not None:
+                raise plan.error
             if plan.record is None:
                 body = view.after_create(writer.create(shelf, plan.values, plan.links))
             else:
@@ -139,17 +134,6 @@ def batch_archive(call: Call) -> Response:
         if record is not None:
             writer.archive(shelf, record)
     return no_content()
-
-
-@dataclass(slots=True)
-class _Plan:
-    """One input, its record if there is one, and the values to write."""
-
-    item: Json
-    record: Record | None
-    values: dict[str, str]
-    faults: list[PropertyFault]
-    links: list[Link]
 
 
 class _caught:  # noqa: N801 - a context manager that reads as what it does
@@ -173,26 +157,6 @@ class _caught:  # noqa: N801 - a context manager that reads as what it does
         return True
 
 
-def _checked_all(
-    call: Call, shelf: Shelf, writer: Writer, pairs: Sequence[tuple[Json, Record | None]], *, new: bool
-) -> list[_Plan]:
-    """Checks every input before the first is written; raises for what fails the batch as a whole."""
-    traced = _traces([item for item, _ in pairs])
-    plans: list[_Plan] = []
-    refused: list[PropertyFault] = []
-    for item, record in pairs:
-        checked = writer.check(shelf, member(item, "properties"), record)
-        refused += [fault for fault in checked.faults if not traced or fault.code in _FATAL]
-        links = read_links(shelf, item)
-        writer.require_links(links)
-        if call.enforces and not checked.faults:
-            writer.require_by_admin(shelf, checked.values, new=new or record is None)
-        plans.append(_Plan(item, record, checked.values, checked.faults, links))
-    if refused:
-        raise invalid_properties(refused)
-    return plans
-
-
 def _inputs(call: Call) -> tuple[Json, list[Json]]:
     body = call.body()
     inputs = members(body, "inputs")
@@ -205,7 +169,7 @@ def _inputs(call: Call) -> tuple[Json, list[Json]]:
 
 def _found(shelf: Shelf, inputs: Sequence[Json]) -> tuple[list[tuple[Json, Record | None]], list[str]]:
     """Inputs with their records, and the ids that no record has; 400 for ids that come twice."""
-    _refuse_repeated([text(item, "id") for item in inputs])
+    refuse_repeated([text(item, "id") for item in inputs])
     pairs: list[tuple[Json, Record | None]] = []
     missing: list[str] = []
     for item in inputs:
@@ -216,26 +180,6 @@ def _found(shelf: Shelf, inputs: Sequence[Json]) -> tuple[list[tuple[Json, Recor
         else:
             pairs.append((item, record))
     return pairs, missing
-
-
-def _refuse_repeated(ids: Sequence[str]) -> None:
-    repeated = [one for at, one in enumerate(ids) if one in ids[:at]]
-    if repeated:
-        listed = list(dict.fromkeys(repeated))
-        message = f"Duplicate IDs found in batch input: [{', '.join(listed)}]. IDs must be unique"
-        raise bad_request(message, {"ids": listed})
-
-
-def _refuse_taken(shelf: Shelf, values: Sequence[dict[str, str]]) -> None:
-    """Without trace ids one taken value fails all of a create, before anything is made."""
-    for name in shelf.unique_names():
-        seen: set[str] = set()
-        for one in values:
-            value = one.get(name, "").lower()
-            if value and (value in seen or shelf.holder(name, value) is not None):
-                label = shelf.kind.singular.capitalize()
-                raise HubSpotError(409, f"{label} already exists", "CONFLICT")
-            seen.add(value)
 
 
 def _keyed(item: Json, name: str, key: str) -> Json:

@@ -88,12 +88,18 @@ class Call:
 Handler = Callable[[Call], Response]
 
 
-def decode(body: bytes) -> Json:
-    """The JSON object of a request; 400 in HubSpot's words for anything else."""
+def decode_any(body: bytes) -> object:
+    """The JSON value of a request; 400 in HubSpot's words when it is not JSON."""
     try:
-        value: object = msgspec.json.decode(body or b"{}")
+        value: object = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HubSpotError(400, f"Invalid input JSON on line 1, column 1: {error}") from error
+    return value
+
+
+def decode(body: bytes) -> Json:
+    """The JSON object of a request; nothing counts as an empty one."""
+    value = decode_any(body or b"{}")
     if not isinstance(value, dict):
         raise HubSpotError(400, "Invalid input JSON on line 1, column 1: an object was expected")
     return value
