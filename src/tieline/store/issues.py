@@ -1,0 +1,107 @@
+"""Issues: what needs a person, kept with the value as it came until it is resolved.
+
+Flows open and close issues by their cause, in their own units of work; here people list, close and replay them.
+This module must never lose a raw value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from tieline.ports.jobs import JobQueue, Wake, WakeKind
+from tieline.store.pool import Pool, Queries
+
+State: TypeAlias = Literal["open", "closed", "all"]
+_sql = Queries("issues")
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One issue. `raw` is the value as it came; `occurrences` counts how often it was met."""
+
+    org_id: str
+    issue_id: str
+    cause: str
+    kind: str
+    severity: str
+    message: str
+    app_id: str | None
+    external_id: str | None
+    contact_id: str | None
+    field_name: str | None
+    raw: Any
+    run_id: str | None
+    occurrences: int
+    opened_at: datetime
+    last_seen_at: datetime
+    closed_at: datetime | None
+    closed_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFilter:
+    """Which issues: None does not restrict. `after_id` continues behind an issue of the same list."""
+
+    state: State = "open"
+    app_id: str | None = None
+    run_id: str | None = None
+    contact_id: str | None = None
+    kind: str | None = None
+    after_id: str | None = None
+    limit: int = 100
+
+
+class Issues:
+    """An organisation's issues."""
+
+    def __init__(self, pool: Pool, jobs: JobQueue) -> None:
+        self._pool = pool
+        self._jobs = jobs
+
+    async def find(self, org_id: str, which: IssueFilter = IssueFilter()) -> list[Issue]:
+        """Issues, newest first."""
+        names = ("state", "app_id", "run_id", "contact_id", "kind", "after_id", "limit")
+        values = {"org_id": org_id, **{name: getattr(which, name) for name in names}}
+        return [_issue(row) for row in await self._rows("list", values)]
+
+    async def get(self, org_id: str, issue_id: str) -> Issue | None:
+        """The issue of that id, open or closed."""
+        rows = await self._rows("get", {"org_id": org_id, "issue_id": issue_id})
+        return _issue(rows[0]) if rows else None
+
+    async def close(self, org_id: str, issue_id: str, because: str) -> Issue | None:
+        """The issue, closed by a person; None if there is no such open one. It opens again if it is met again."""
+        values = {"org_id": org_id, "issue_id": issue_id, "because": because}
+        rows = await self._rows("close", values)
+        return _issue(rows[0]) if rows else None
+
+    async def counts(self, org_id: str, app_id: str | None = None) -> dict[str, int]:
+        """How many are open, by kind."""
+        rows = await self._rows("count_open", {"org_id": org_id, "app_id": app_id})
+        return {row["kind"]: row["number"] for row in rows}
+
+    async def replay(self, org_id: str, issue_id: str) -> Issue | None:
+        """Has what the issue is about done again; None if there is no such open issue.
+
+        The issue stays open: the flow that meets no problem any more closes it.
+        """
+        key = {"org_id": org_id, "issue_id": issue_id}
+        async with self._pool.connection() as conn, conn.transaction():
+            row = await (await conn.execute(_sql["get"], key)).fetchone()
+            if row is None or row["closed_at"] is not None:
+                return None
+            await conn.execute(_sql["replay_links"], key)
+            await conn.execute(_sql["replay_activities"], key)
+            if row["app_id"]:
+                kinds = (WakeKind.INBOUND, WakeKind.PUSH, WakeKind.ACTIVITY)
+                await self._jobs.enqueue(conn, [Wake(kind, org_id, row["app_id"]) for kind in kinds])
+        return _issue(row)
+
+    async def _rows(self, query: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        async with self._pool.connection() as conn:
+            return await (await conn.execute(_sql[query], values)).fetchall()
+
+
+def _issue(row: Mapping[str, Any]) -> Issue:
+    return Issue(**row)

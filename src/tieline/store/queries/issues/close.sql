@@ -1,0 +1,3 @@
+update issue set closed_at = now(), closed_because = %(because)s
+where org_id = %(org_id)s and issue_id = %(issue_id)s and closed_at is null
+returning *
