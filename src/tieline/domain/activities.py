@@ -53,7 +53,10 @@ class Activity:
             ("From", self.from_number),
             ("To", self.to_number),
             ("Duration", _duration(self.duration_ms)),
-            ("Disconnection reason", self.disconnection_reason if self.type is ConversationType.CALL else None),
+            (
+                "Disconnection reason",
+                self.disconnection_reason if self.type is ConversationType.CALL else None,
+            ),
         )
         lines += [f"{name}: {value}" for name, value in facts if value]
         if self.summary:

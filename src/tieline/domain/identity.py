@@ -149,10 +149,32 @@ def record_removed(board: Board, removal: Removal) -> None:
         return
     was_primary = link.status is LinkStatus.OPEN
     board.put_link(replace(link, status=LinkStatus.DELETED, dirty=False, needs_read=False))
+    board.close(f"missing:{board.tenant_key}:{removal.external_id}")
     board.close(f"phone:{board.tenant_key}:{removal.external_id}")
     board.counts["removed"] += 1
     if was_primary and link.contact_id:
         _leave_to_sharers(board, board.contacts[link.contact_id].phone_number, removal.external_id)
+
+
+def record_missing(board: Board, external_id: str) -> None:
+    """The CRM does not know the id. Deleted or merged: a sweep must say, so the link only rests meanwhile."""
+    link = board.links.get(external_id)
+    if link is None:
+        return
+    if link.status is not LinkStatus.OPEN:
+        board.put_link(replace(link, needs_read=False))
+        return
+    board.put_link(replace(link, status=LinkStatus.MISSING, dirty=False, needs_read=False))
+    board.issue(
+        IssueNote(
+            cause=f"missing:{board.tenant_key}:{external_id}",
+            kind="record_missing",
+            message=f"Record {external_id} was not found in the CRM under its id. Nothing is written to it until the "
+            "next sweep says whether it was deleted or merged.",
+            external_id=external_id,
+            contact_id=link.contact_id,
+        )
+    )
 
 
 def _seen(known: LinkState | None, record: RemoteRecord, numbers: Numbers) -> LinkState:

@@ -39,28 +39,24 @@ def without(text: str, removed: Iterable[str]) -> str:
 def merge3(base: str, crm: str, ours: str) -> str:
     """Both sides' changes of a text: the base statements that neither removed, the CRM's additions, ours.
 
-    A statement that one side edited is a removal and an addition. If only one side changed, the result is
-    that side's text as it stands; a side that only moved or repeated statements gives way to one that changed
-    them.
+    A statement that one side edited is a removal and an addition. A side's text is taken as it stands if it alone
+    changed, if both agree, or if it reads like the result already.
     """
     if ours == base:
         return crm
     if crm == base or keys(crm) == keys(base):
         return ours
-    if keys(ours) == keys(base):
+    if keys(ours) in (keys(base), keys(crm)):
         return crm
     base_parts, crm_parts, our_parts = pieces(base), pieces(crm), pieces(ours)
     in_base, in_crm, in_ours = _key_set(base_parts), _key_set(crm_parts), _key_set(our_parts)
-    if in_crm == in_base:
-        return ours
-    if in_ours in (in_base, in_crm):
-        return crm
     blocks = (
         _rendered_without(base_parts, in_base - (in_crm & in_ours)),
         _rendered_without(crm_parts, in_base),
         _rendered_without(our_parts, in_base | in_crm),
     )
-    return "\n".join(block for block in blocks if block)
+    merged = "\n".join(block for block in blocks if block)
+    return next((side for side in (crm, ours) if keys(side) == keys(merged)), merged)
 
 
 def _key_set(parts: Iterable[Piece]) -> frozenset[str]:

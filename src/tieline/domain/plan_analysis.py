@@ -86,9 +86,20 @@ def plan_analysis(
 
 class _Planner:
     def __init__(
-        self, board: Board, contact_id: str, said: Analysed, rules: AnalysisRules, answers: Mapping[MergeNeeded, str]
+        self,
+        board: Board,
+        contact_id: str,
+        said: Analysed,
+        rules: AnalysisRules,
+        answers: Mapping[MergeNeeded, str],
     ) -> None:
-        self.board, self.contact_id, self.said, self.rules, self.answers = board, contact_id, said, rules, answers
+        self.board, self.contact_id, self.said, self.rules, self.answers = (
+            board,
+            contact_id,
+            said,
+            rules,
+            answers,
+        )
         self.applications: list[Application] = []
         self.needs: list[MergeNeeded] = []
 
@@ -113,7 +124,9 @@ class _Planner:
         else:
             self._update(mapping, spec, value, earlier)
 
-    def _update(self, mapping: AnalysisMapping, spec: FieldSpec, value: Value, earlier: Application | None) -> None:
+    def _update(
+        self, mapping: AnalysisMapping, spec: FieldSpec, value: Value, earlier: Application | None
+    ) -> None:
         standing = self.board.value(self.contact_id, spec.name)
         old = self._without_own(mapping, spec, standing, earlier)
         match apply(mapping.update_mode, old, value):
@@ -201,11 +214,17 @@ class _Planner:
     def _remember(self, mapping: AnalysisMapping, outcome: str, contribution: Any) -> None:
         self.applications.append(
             Application(
-                mapping.analysis_data_name, mapping.field_name, self.said.analysis_version, outcome, contribution
+                mapping.analysis_data_name,
+                mapping.field_name,
+                self.said.analysis_version,
+                outcome,
+                contribution,
             )
         )
 
-    def _misfit(self, cause: str, mapping: AnalysisMapping, spec: FieldSpec, problem: Uncoercible) -> IssueNote:
+    def _misfit(
+        self, cause: str, mapping: AnalysisMapping, spec: FieldSpec, problem: Uncoercible
+    ) -> IssueNote:
         return IssueNote(
             cause=cause,
             kind="analysis_value",

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from tieline.domain.board import Board, Known
 from tieline.domain.changeset import Changeset, LinkState, LinkStatus
-from tieline.domain.identity import Numbers, follow_number, place, record_merged, record_removed
+from tieline.domain.identity import (
+    Numbers,
+    follow_number,
+    place,
+    record_merged,
+    record_missing,
+    record_removed,
+)
 from tieline.domain.look import look_at
 from tieline.domain.mapping import MappingSet
 from tieline.domain.phones import Unusable, normalise
@@ -21,7 +28,8 @@ class InboundRules:
     """The settings of one read. `first_read`: no full read of this tenant has completed yet.
 
     `fresh`: the records were read by id just now, so that an older stamp is the truth and not an old answer.
-    `read_ms` is our clock when the page was asked for.
+    `read_ms` is our clock when the page was asked for. `hint_since_ms` is set when the values come from an index that may
+    lag: a record that we wrote to since then, or are writing to, is read again by id instead of believed.
     """
 
     mapping: MappingSet
@@ -31,6 +39,7 @@ class InboundRules:
     own_user_id: str | None = None
     first_read: bool = False
     fresh: bool = False
+    hint_since_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,14 @@ def plan_removals(
     return board.changeset()
 
 
+def plan_missing(external_ids: Iterable[str], known: Known, tenant_key: str) -> Changeset:
+    """The plan for records that the CRM did not return when asked for by id. A sweep will say what became of them."""
+    board = Board(known, tenant_key, new_id=str)
+    for external_id in sorted(external_ids):
+        record_missing(board, external_id)
+    return board.changeset()
+
+
 def _newest(records: Iterable[RemoteRecord]) -> list[RemoteRecord]:
     newest: dict[str, RemoteRecord] = {}
     for record in records:
@@ -107,6 +124,7 @@ def _take(board: Board, record: RemoteRecord, rules: InboundRules, progress: _Pr
     link = board.links.get(record.external_id)
     if link is not None and _is_stale(link, record, rules):
         progress.stale.add(record.external_id)
+        board.put_link(replace(link, needs_read=True))
         return
     numbers = numbers_of(record, rules.mapping, rules.region)
     created_before = board.counts["created"]
@@ -124,10 +142,14 @@ def _take(board: Board, record: RemoteRecord, rules: InboundRules, progress: _Pr
 
 
 def _is_stale(link: LinkState, record: RemoteRecord, rules: InboundRules) -> bool:
-    """An answer may be older than what we know: by the CRM's stamp, or because a write was confirmed after it was asked."""
+    """Whether the answer may be older than what we know, so that the record must be read again by its id."""
     if link.confirmed_write_ms and rules.read_ms <= link.confirmed_write_ms:
         return True
-    return not rules.fresh and not link.needs_read and record.modified_ms < link.stamp_ms
+    if rules.hint_since_ms is not None:
+        in_flight = any(state.in_flight for state in link.pairs.values())
+        if in_flight or link.confirmed_write_ms >= rules.hint_since_ms:
+            return True
+    return not rules.fresh and record.modified_ms < link.stamp_ms
 
 
 def _read_now(link: LinkState, record: RemoteRecord) -> LinkState:

@@ -15,12 +15,11 @@ from tieline.domain.changeset import (
     IssueNote,
     LedgerOutcome,
     LinkState,
-    LinkStatus,
     Source,
     SourceKind,
 )
 from tieline.domain.fields import Uncoercible
-from tieline.domain.identity import record_ref
+from tieline.domain.identity import record_missing, record_ref
 from tieline.domain.look import Look, look_at, refused_before
 from tieline.domain.mapping import MappingSet, Pair
 from tieline.domain.records import Patch, RemoteRecord
@@ -96,7 +95,7 @@ def plan_outbound(
     for link in links:
         record = records.get(link.external_id)
         if record is None:
-            _missing(board, link)
+            record_missing(board, link.external_id)
         elif link.confirmed_write_ms and rules.read_ms <= link.confirmed_write_ms:
             continue
         else:
@@ -123,7 +122,7 @@ def settle(
             case Confirmed():
                 _confirm(board, link, write, rules, outcome.modified_ms, expired_before_ms)
             case Denied(gone=True):
-                _missing(board, link)
+                record_missing(board, link.external_id)
             case Denied():
                 _deny(board, link, write, rules, outcome)
     return board.changeset()
@@ -247,20 +246,6 @@ def _deny(board: Board, link: LinkState, write: PlannedWrite, rules: OutboundRul
     goes_on = denied.again or len(at_fault) < len(write.sent)
     attempts = link.push_attempts + 1 if denied.again else link.push_attempts
     board.put_link(replace(link, pairs=pairs, blocked=blocked, dirty=goes_on, push_attempts=attempts))
-
-
-def _missing(board: Board, link: LinkState) -> None:
-    board.put_link(replace(link, status=LinkStatus.MISSING, dirty=False))
-    board.issue(
-        IssueNote(
-            cause=f"missing:{board.tenant_key}:{link.external_id}",
-            kind="record_missing",
-            message=f"Record {link.external_id} was not found in the CRM when its contact's changes were to be written. "
-            "Nothing is pushed to it until the next sweep says whether it was deleted or merged.",
-            external_id=link.external_id,
-            contact_id=link.contact_id,
-        )
-    )
 
 
 def _cannot_push(cause: str, link: LinkState, pair: Pair, local: Value, why: str) -> IssueNote:

@@ -88,6 +88,22 @@ class UnitOfWork(Protocol):
     ) -> frozenset[str]:
         """Causes of open issues about these records or contacts."""
 
+    async def needing_read(
+        self, org_id: str, tenant_key: str, limit: int, *, without: Collection[str]
+    ) -> Sequence[str]:
+        """External ids of records that must be read again by id."""
+
+    async def dirty_links(self, org_id: str, tenant_key: str, limit: int, now: datetime) -> Sequence[str]:
+        """External ids of open links that may have something to push, longest waiting first."""
+
+    async def postpone_push(
+        self, org_id: str, tenant_key: str, external_ids: Collection[str], until: datetime
+    ) -> None:
+        """Lets these links wait; raises their attempts."""
+
+    async def add_counts(self, org_id: str, run_id: str, counts: Mapping[str, int], requests: int) -> None:
+        """Adds to a run's counts and requests sent."""
+
     async def read_state(self, org_id: str, app_id: str, kind: str, tenant_key: str) -> ReadState:
         """Where a read of this tenant stands (`kind`: full, changes, removals)."""
 

@@ -5,6 +5,7 @@ Decides nothing: what to write comes as a changeset from the domain.
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from psycopg import errors
@@ -127,6 +128,30 @@ class PostgresUnitOfWork:
     async def wake(self, *wakes: Wake) -> None:
         """Enqueues wake-ups in this transaction."""
         await self._jobs.enqueue(self.connection, list(wakes))
+
+    async def needing_read(
+        self, org_id: str, tenant_key: str, limit: int, *, without: Collection[str]
+    ) -> Sequence[str]:
+        """External ids of records that must be read again by id."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "limit": limit, "without": list(without)}
+        return [row["external_id"] for row in await self._run("needing_read", key)]
+
+    async def dirty_links(self, org_id: str, tenant_key: str, limit: int, now: datetime) -> Sequence[str]:
+        """External ids of open links that may have something to push, longest waiting first."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "limit": limit, "now": now}
+        return [row["external_id"] for row in await self._run("dirty_links", key)]
+
+    async def postpone_push(
+        self, org_id: str, tenant_key: str, external_ids: Collection[str], until: datetime
+    ) -> None:
+        """Lets these links wait; raises their attempts."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "external_ids": list(external_ids), "until": until}
+        await self._run("postpone_push", key, rows=False)
+
+    async def add_counts(self, org_id: str, run_id: str, counts: Mapping[str, int], requests: int) -> None:
+        """Adds to a run's counts and requests sent."""
+        key = {"org_id": org_id, "run_id": run_id, "counts": Jsonb(dict(counts)), "requests": requests}
+        await self._run("add_counts", key, rows=False)
 
     async def read_state(self, org_id: str, app_id: str, kind: str, tenant_key: str) -> ReadState:
         """Where a read of this tenant stands; nothing, if the app was on another tenant then."""

@@ -1,0 +1,94 @@
+"""Loads and locks what a plan must know about the records at hand. Reads only; plans decide."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tieline.domain.board import Known
+from tieline.domain.changeset import LinkState, LinkStatus
+from tieline.domain.identity import Numbers
+from tieline.domain.mapping import MappingSet
+from tieline.domain.plan_inbound import numbers_of
+from tieline.domain.records import RemoteRecord
+from tieline.ports.store import UnitOfWork
+
+
+async def known_of_records(
+    uow: UnitOfWork,
+    org_id: str,
+    app_id: str,
+    tenant_key: str,
+    records: Sequence[RemoteRecord],
+    mapping: MappingSet,
+    region: str,
+) -> Known:
+    """What `plan_inbound` needs for a page of records, locked until the unit of work ends."""
+    wanted = {r.external_id for r in records} | {ext for r in records for ext in r.merged_ids}
+    links = dict(await uow.links(org_id, tenant_key, wanted, lock=True))
+    numbers = {r.external_id: numbers_of(r, mapping, region) for r in records}
+    return await _complete(uow, org_id, app_id, tenant_key, links, numbers)
+
+
+async def known_of_links(
+    uow: UnitOfWork,
+    org_id: str,
+    app_id: str,
+    tenant_key: str,
+    external_ids: Collection[str],
+    *,
+    leaving: bool = False,
+) -> Known:
+    """The same for records by id alone. `leaving`: they may give up their numbers, so those who wait are needed."""
+    links = dict(await uow.links(org_id, tenant_key, external_ids, lock=True))
+    known = await _complete(uow, org_id, app_id, tenant_key, links, {})
+    if not leaving:
+        return known
+    numbers = {c.phone_number for c in known.contacts.values()}
+    waiting = await uow.records_with_phones(org_id, tenant_key, numbers)
+    return Known(
+        known.links,
+        known.contacts,
+        known.by_number,
+        known.by_alias,
+        known.primaries,
+        waiting,
+        known.open_causes,
+    )
+
+
+async def _complete(
+    uow: UnitOfWork, org_id: str, app_id: str, tenant_key: str, links: dict[str, LinkState], numbers: Mapping[str, Numbers]
+) -> Known:  # fmt: skip
+    asked = {number for n in numbers.values() for number in n.usable}
+    by_number, by_alias = await uow.contact_ids_by_phone(org_id, asked)
+    contact_ids = {link.contact_id for link in links.values() if link.contact_id}
+    contact_ids |= {*by_number.values(), *by_alias.values()}
+    primaries = await uow.open_links(org_id, tenant_key, contact_ids)
+    for link in primaries.values():
+        links.setdefault(link.external_id, link)
+    contacts = await uow.contacts(org_id, contact_ids, lock=True)
+    leaving = _numbers_left(links, numbers, {c: s.phone_number for c, s in contacts.items()})
+    sharing = await uow.records_with_phones(org_id, tenant_key, leaving) if leaving else ()
+    causes = await uow.open_causes(org_id, app_id, list(links), list(contact_ids))
+    return Known(
+        links=links,
+        contacts=contacts,
+        by_number=by_number,
+        by_alias=by_alias,
+        primaries={contact_id: link.external_id for contact_id, link in primaries.items()},
+        sharing=sharing,
+        open_causes=causes,
+    )
+
+
+def _numbers_left(
+    links: Mapping[str, LinkState], numbers: Mapping[str, Numbers], owned: Mapping[str, str]
+) -> set[str]:
+    """Numbers of contacts whose primary record now shows another one."""
+    left = set()
+    for external_id, seen in numbers.items():
+        link = links.get(external_id)
+        if link is None or link.status is not LinkStatus.OPEN or link.contact_id is None:
+            continue
+        number = owned.get(link.contact_id)
+        if number is not None and seen.mapped is not None and seen.mapped != number:
+            left.add(number)
+    return left

@@ -1,0 +1,182 @@
+"""Outbound sync: local changes of mapped fields are written to the CRM, after a fresh look at what is there.
+
+Each batch is read, planned, marked in flight and committed; written; and settled by what the CRM answered. Does not try
+again by itself: what may succeed later stays marked, with a time before which nobody need look.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tieline.domain.changeset import LinkState, LinkStatus
+from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.plan_outbound import Confirmed, Denied, OutboundRules, PlannedWrite, plan_outbound, settle
+from tieline.domain.records import RemoteRecord
+from tieline.flows.configuration import Effective, effective
+from tieline.flows.known import known_of_links
+from tieline.ports.clock import Clock, Ids, to_ms
+from tieline.ports.config import AppConfig, OrgConfig
+from tieline.ports.crm import CrmSession, Page, Refused, WriteOutcome, Written
+from tieline.ports.errors import (
+    ConflictError,
+    CrmError,
+    RateLimitedError,
+    RecordGoneError,
+    RecordRejectedError,
+    TransientError,
+)
+from tieline.ports.store import Lease, Origin, Store
+
+# A value sent longer ago than this can no longer be applied by a request of ours.
+IN_FLIGHT_LASTS = timedelta(minutes=15)
+# The write follows its re-read at once; one that waited longer (a slow lock, a paused process) reads again.
+REREAD_GOOD_FOR = timedelta(seconds=5)
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What one pass did: links looked at, records written and refused, links left to look at again."""
+
+    looked: int = 0
+    written: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    app: AppConfig
+    session: CrmSession
+    lease: Lease
+    how: Effective
+    fields: Mapping[str, CrmField]
+
+
+class OutboundFlow:
+    """Pushes the dirty links of one app, a batch at a time."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    async def push(
+        self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
+    ) -> PushResult:
+        """One batch of dirty links. `looked` is 0 when there are none. Raises the errors of ports.errors."""
+        how = effective(app, org, schema)
+        push = _Push(app, session, lease, how, {f.name: f for f in how.crm_fields(schema)})
+        spec = session.connector.spec
+        async with self._store.transaction(lease) as uow:
+            full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
+            if full.completed_at is None:
+                return PushResult()  # Nothing is pushed before the first read has completed; changes wait.
+            dirty = await uow.dirty_links(
+                app.org_id, app.tenant_key, min(spec.write_batch, spec.read_batch), self._clock.now()
+            )
+        if not dirty:
+            return PushResult()
+        try:
+            writes = await self._plan_fresh(push, dirty)
+            if not writes:
+                return PushResult(looked=len(dirty))
+            return await self._write(push, len(dirty), writes)
+        except (TransientError, RateLimitedError) as error:
+            await self._postpone(push, dirty, error)
+            raise
+
+    async def _plan_fresh(self, push: _Push, dirty: Sequence[str]) -> dict[str, PlannedWrite]:
+        """Re-reads, plans, commits what is in flight. Reads again if it took so long that the look is stale."""
+        while True:
+            page = await push.session.run(
+                push.session.connector.read_by_ids(list(push.fields.values()), dirty)
+            )
+            writes = await self._plan(push, dirty, page)
+            if not writes or self._clock.now() - page.requested_at <= REREAD_GOOD_FOR:
+                return writes
+
+    async def _plan(self, push: _Push, dirty: Sequence[str], page: Page) -> dict[str, PlannedWrite]:
+        app = push.app
+        records: dict[str, RemoteRecord] = {r.external_id: r for r in page.records}
+        for attempt in range(_TRIES):
+            try:
+                async with self._store.transaction(push.lease) as uow:
+                    known = await known_of_links(uow, app.org_id, app.app_id, app.tenant_key, dirty)
+                    links = [known.links[ext] for ext in dirty if _open(known.links.get(ext))]
+                    rules = self._rules(push, page)
+                    plan = plan_outbound(links, records, known, rules, lambda: self._ids.new("contact"))
+                    await uow.apply(app.org_id, plan.changeset, Origin(app.app_id))
+                return {write.patch.external_id: write for write in plan.writes}
+            except ConflictError:
+                if attempt + 1 == _TRIES:
+                    raise
+        return {}
+
+    async def _write(self, push: _Push, looked: int, writes: Mapping[str, PlannedWrite]) -> PushResult:
+        """Sends a batch and settles it. An answer that was lost leaves everything in flight: the next look settles it."""
+        patches = [write.patch for write in writes.values()]
+        outcomes = await push.session.run(push.session.connector.update_contacts(patches, push.fields))
+        answers = [_answer(outcome) for outcome in outcomes]
+        app = push.app
+        now_ms = to_ms(self._clock.now())
+        rules = OutboundRules(push.how.mapping, app.tenant_key, now_ms, now_ms, app.own_user_id)
+        expired = now_ms - int(IN_FLIGHT_LASTS.total_seconds() * 1000)
+        for attempt in range(_TRIES):
+            try:
+                async with self._store.transaction(push.lease) as uow:
+                    known = await known_of_links(uow, app.org_id, app.app_id, app.tenant_key, list(writes))
+                    changes = settle(answers, writes, known, rules, lambda: self._ids.new("contact"), expired)
+                    await uow.apply(app.org_id, changes, Origin(app.app_id))
+                break
+            except ConflictError:
+                if attempt + 1 == _TRIES:
+                    raise
+        again = [a.external_id for a in answers if isinstance(a, Denied) and a.again]
+        if again:
+            await self._postpone_links(push, again, 0)
+        written = sum(isinstance(answer, Confirmed) for answer in answers)
+        return PushResult(looked, written, len(answers) - written)
+
+    def _rules(self, push: _Push, page: Page) -> OutboundRules:
+        now = to_ms(self._clock.now())
+        return OutboundRules(
+            push.how.mapping, push.app.tenant_key, now, to_ms(page.requested_at), push.app.own_user_id
+        )
+
+    async def _postpone(self, push: _Push, dirty: Sequence[str], error: CrmError) -> None:
+        wait = 0.0
+        if isinstance(error, RateLimitedError):
+            wait = max(0.0, (error.until - self._clock.now()).total_seconds())
+        await self._postpone_links(push, dirty, wait)
+
+    async def _postpone_links(self, push: _Push, external_ids: Sequence[str], wait_s: float) -> None:
+        """Waits twice as long after each attempt, from 2 seconds to 10 minutes, and at least as long as the CRM asked."""
+        app = push.app
+        async with self._store.transaction(push.lease) as uow:
+            links = await uow.links(app.org_id, app.tenant_key, external_ids, lock=True)
+            by_wait: dict[float, list[str]] = {}
+            for link in links.values():
+                backoff = min(2.0 * 2 ** min(link.push_attempts, 9), 600.0)
+                by_wait.setdefault(max(wait_s, backoff), []).append(link.external_id)
+            for seconds, ids in by_wait.items():
+                until = self._clock.now() + timedelta(seconds=seconds)
+                await uow.postpone_push(app.org_id, app.tenant_key, ids, until)
+
+
+def _open(link: LinkState | None) -> bool:
+    return link is not None and link.status is LinkStatus.OPEN
+
+
+def _answer(outcome: WriteOutcome) -> Confirmed | Denied:
+    """What the CRM said of one record, in the plan's terms."""
+    match outcome:
+        case Written(external_id, modified_ms):
+            return Confirmed(external_id, modified_ms)
+        case Refused(external_id, RecordGoneError() as error):
+            return Denied(external_id, str(error), gone=True)
+        case Refused(external_id, RecordRejectedError() as error):
+            return Denied(external_id, str(error), crm_field=error.field)
+        case Refused(external_id, TransientError() | RateLimitedError() as error):
+            return Denied(external_id, str(error), again=True)
+        case Refused(external_id, error):
+            return Denied(external_id, str(error))
