@@ -182,7 +182,7 @@ def _check(
         return
     _check_lock(write, record_id)
     _check_rejection(write, record_id)
-    if schema.name == "Lead" and record.get("IsConverted"):
+    if record_id is not None and record.get("IsConverted"):
         raise SalesforceError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", fields=[])
     _check_references(write.org, schema, values)
     _check_rules(write.org, schema, values)

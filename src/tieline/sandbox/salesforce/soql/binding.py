@@ -167,6 +167,8 @@ def _compiled(field: Field, operator: str, values: list[str | float | bool | Non
 
 def _reader(field: Field) -> Callable[[Record], object]:
     name = field.name
+    if field.type == "boolean":
+        return lambda record: bool(record.get(name))
     if field.type not in STRING_TYPES:
         return lambda record: record.get(name)
 

@@ -25,7 +25,7 @@ _LIKE_ESCAPES = {"_": "_", "%": "%"}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind` is a group name of the pattern above, or `end`."""
+    """`kind` is a group name of the pattern above, `end`, or `bad` for a character that starts no token."""
 
     kind: str
     text: str
@@ -37,13 +37,14 @@ class Token:
 
 
 def tokens_of(text: str) -> list[Token]:
-    """All tokens and an `end`; raises MALFORMED_QUERY at the first character that starts none."""
+    """All tokens up to the `end` or the first `bad` one, which the parser may never reach."""
     found: list[Token] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise query_error(text, at, f"line 1:{at} no viable alternative at character '{text[at]}'")
+            found.append(Token("bad", text[at], at))
+            break
         kind = match.lastgroup or ""
         if kind != "blank":
             found.append(Token(kind, match.group(), at))

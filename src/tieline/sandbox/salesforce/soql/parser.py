@@ -102,17 +102,17 @@ class _Parser:
 
     def _comparison(self) -> Comparison:
         field = self._name()
-        token = self._next()
+        token = self._peek()
         operator = "!=" if token.text == "<>" else token.text.upper()
-        if token.kind == "operator":
+        if token.kind == "operator" or token.word == "LIKE":
+            self._at += 1
             return Comparison(field, operator, token.at, (self._literal(),))
-        if operator == "LIKE":
-            return Comparison(field, operator, token.at, (self._literal(),))
-        if operator == "NOT" and self._take("IN"):
+        if token.word == "NOT" and self._tokens[self._at + 1].word == "IN":
+            self._at += 2
             return Comparison(field, "NOT IN", token.at, self._literals())
-        if operator in ("IN", "INCLUDES", "EXCLUDES"):
+        if token.word in ("IN", "INCLUDES", "EXCLUDES"):
+            self._at += 1
             return Comparison(field, operator, token.at, self._literals())
-        self._at -= 1
         raise self._unexpected()
 
     def _literals(self) -> tuple[Literal, ...]:
@@ -124,14 +124,12 @@ class _Parser:
         return tuple(values)
 
     def _literal(self) -> Literal:
-        token = self._next()
-        if token.kind == "string":
-            return Literal(Kind.STRING, token.text[1:-1], token.at)
+        token = self._peek()
         kind = _LITERAL_KINDS.get(token.kind) or _WORDS.get(token.word)
         if kind is None:
-            self._at -= 1
             raise self._unexpected()
-        return Literal(kind, token.text, token.at)
+        self._at += 1
+        return Literal(kind, token.text[1:-1] if kind is Kind.STRING else token.text, token.at)
 
     def _orders(self) -> tuple[Order, ...]:
         orders = [self._order()]
@@ -176,12 +174,6 @@ class _Parser:
     def _peek(self) -> Token:
         return self._tokens[self._at]
 
-    def _next(self) -> Token:
-        token = self._tokens[self._at]
-        if token.kind != "end":
-            self._at += 1
-        return token
-
     def _take(self, word: str) -> bool:
         if self._peek().word != word:
             return False
@@ -204,4 +196,7 @@ class _Parser:
 
     def _unexpected(self) -> SalesforceError:
         token = self._peek()
-        return query_error(self._text, token.at, f"unexpected token: '{token.text}'")
+        message = f"unexpected token: '{token.text}'"
+        if token.kind == "bad":
+            message = f"line 1:{token.at} no viable alternative at character '{token.text}'"
+        return query_error(self._text, token.at, message)
