@@ -5,6 +5,7 @@ reasons. The first is taken apart until the bad ones stand alone; the second is 
 record that an answer does not account for is never taken for written.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,6 +26,7 @@ from tieline.ports.errors import (
     TransientError,
 )
 
+_ALLOWED = re.compile(r"\[[^\[\]{}]*\]")
 _ISOLATED: Final = (RecordRejectedError, RecordGoneError, SchemaDriftError)
 _SAME_FOR_ALL: Final = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
 
@@ -155,7 +157,9 @@ def _take_apart(group: Inputs, error: CrmError, progress: _Progress) -> list[Inp
 
 
 def _quotes(text: str, value: str | None) -> bool:
-    return value is not None and value != "" and value in text
+    """Whether a complaint quotes this value, other than in its list of what would be allowed."""
+    said = _ALLOWED.sub("", text)
+    return bool(value) and re.search(rf"(?<!\w){re.escape(value or '')}(?!\w)", said) is not None
 
 
 def _without(group: Inputs, part: Inputs) -> Inputs:
