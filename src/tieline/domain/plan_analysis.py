@@ -51,6 +51,14 @@ class MergeNeeded:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """A combined text, and what combined it (for the ledger)."""
+
+    text: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisRules:
     """The settings: mappings, fields by name, the time zone for dates, and policies of fields that come from the CRM."""
 
@@ -74,7 +82,7 @@ def plan_analysis(
     said: Analysed,
     rules: AnalysisRules,
     earlier: Collection[Application],
-    answers: Mapping[MergeNeeded, str],
+    answers: Mapping[MergeNeeded, Answer],
 ) -> AnalysisPlan:
     """Puts the conversation's contribution on the board. With unmet `needs` the board must be thrown away."""
     before = {(a.analysis_data_name, a.field_name): a for a in earlier}
@@ -91,7 +99,7 @@ class _Planner:
         contact_id: str,
         said: Analysed,
         rules: AnalysisRules,
-        answers: Mapping[MergeNeeded, str],
+        answers: Mapping[MergeNeeded, Answer],
     ) -> None:
         self.board, self.contact_id, self.said, self.rules, self.answers = (
             board,
@@ -148,11 +156,12 @@ class _Planner:
         self._remember(mapping, "set", contribution)
 
     def _merge(self, mapping: AnalysisMapping, spec: FieldSpec, standing: Value, need: MergeNeeded) -> None:
-        merged = self.answers.get(need)
-        if merged is None:
+        answer = self.answers.get(need)
+        if answer is None:
             self.needs.append(need)
             return
-        self._change(spec, standing, merged, LedgerOutcome.SET, "merge")
+        merged = answer.text
+        self._change(spec, standing, merged, LedgerOutcome.SET, f"merge: {answer.engine}")
         had = {compare_key(s) for s in statements(need.old)}
         added = [s for s in statements(merged) if compare_key(s) not in had]
         self._remember(mapping, "set", added)

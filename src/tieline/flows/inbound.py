@@ -29,12 +29,12 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class InboundRun:
-    """One run of one app: who works, on what, for whom."""
+    """One run of one app: who works, on what, for whom. Only a look at single records does without a lease."""
 
     app: AppConfig
     org: OrgConfig
     session: CrmSession
-    lease: Lease
+    lease: Lease | None
     run_id: str
     full: bool
 

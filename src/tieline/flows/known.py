@@ -55,8 +55,13 @@ async def known_of_links(
 
 
 async def _complete(
-    uow: UnitOfWork, org_id: str, app_id: str, tenant_key: str, links: dict[str, LinkState], numbers: Mapping[str, Numbers]
-) -> Known:  # fmt: skip
+    uow: UnitOfWork,
+    org_id: str,
+    app_id: str,
+    tenant_key: str,
+    links: dict[str, LinkState],
+    numbers: Mapping[str, Numbers],
+) -> Known:
     asked = {number for n in numbers.values() for number in n.usable}
     by_number, by_alias = await uow.contact_ids_by_phone(org_id, asked)
     contact_ids = {link.contact_id for link in links.values() if link.contact_id}

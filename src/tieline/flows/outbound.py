@@ -113,7 +113,7 @@ class OutboundFlow:
         return {}
 
     async def _write(self, push: _Push, looked: int, writes: Mapping[str, PlannedWrite]) -> PushResult:
-        """Sends a batch and settles it. An answer that was lost leaves everything in flight: the next look settles it."""
+        """Sends a batch and settles it. A lost answer leaves everything in flight: the next look settles it."""
         patches = [write.patch for write in writes.values()]
         outcomes = await push.session.run(push.session.connector.update_contacts(patches, push.fields))
         answers = [_answer(outcome) for outcome in outcomes]
@@ -150,7 +150,7 @@ class OutboundFlow:
         await self._postpone_links(push, dirty, wait)
 
     async def _postpone_links(self, push: _Push, external_ids: Sequence[str], wait_s: float) -> None:
-        """Waits twice as long after each attempt, from 2 seconds to 10 minutes, and at least as long as the CRM asked."""
+        """Waits twice as long after each attempt, 2 seconds to 10 minutes, and at least as long as the CRM asked."""
         app = push.app
         async with self._store.transaction(push.lease) as uow:
             links = await uow.links(app.org_id, app.tenant_key, external_ids, lock=True)

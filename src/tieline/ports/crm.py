@@ -250,16 +250,22 @@ class Connector(Protocol):
     def read_removals(self, watermark: str | None, cursor: Json | None) -> Operation[RemovalsPage]:
         """One page of deleted and merged records since `watermark` (None: as far back as the CRM keeps them)."""
 
-    def update_contacts(self, patches: Sequence[Patch], fields: Mapping[str, CrmField]) -> Operation[Sequence[WriteOutcome]]:
+    def update_contacts(
+        self, patches: Sequence[Patch], fields: Mapping[str, CrmField]
+    ) -> Operation[Sequence[WriteOutcome]]:
         """Writes up to `write_batch` records; one outcome per patch, in its order. One bad record never fails the rest.
 
         Raises TransientError(maybe_applied=True) when the answer to a batch is lost, empty or short.
         """
 
-    def create_contact(self, values: Mapping[str, Value], fields: Mapping[str, CrmField]) -> Operation[Written]:
+    def create_contact(
+        self, values: Mapping[str, Value], fields: Mapping[str, CrmField]
+    ) -> Operation[Written]:
         """Creates one record. Raises DuplicateRecordError, RecordRejectedError, or TransientError(maybe_applied=True)."""
 
-    def find_by_phone(self, fields: Sequence[CrmField], e164: str, phone_fields: Sequence[str]) -> Operation[Page]:
+    def find_by_phone(
+        self, fields: Sequence[CrmField], e164: str, phone_fields: Sequence[str]
+    ) -> Operation[Page]:
         """Candidates whose digits may be this number's, however formatted; the caller compares them as E.164."""
 
     def create_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tieline.domain.changeset import Changeset, ContactState, LinkState
 from tieline.ports.jobs import Wake
+from tieline.ports.work import Work
 
 
 class Lane(StrEnum):
@@ -54,19 +55,33 @@ class UnitOfWork(Protocol):
     wait for each other in a circle.
     """
 
-    async def links(self, org_id: str, tenant_key: str, external_ids: Collection[str], *, lock: bool) -> Mapping[str, LinkState]:
+    @property
+    def work(self) -> Work:
+        """Conversations and activities as rows of work."""
+
+    async def links(
+        self, org_id: str, tenant_key: str, external_ids: Collection[str], *, lock: bool
+    ) -> Mapping[str, LinkState]:
         """Known records of a tenant by external id."""
 
-    async def open_links(self, org_id: str, tenant_key: str, contact_ids: Collection[str]) -> Mapping[str, LinkState]:
+    async def open_links(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Mapping[str, LinkState]:
         """The open link of each contact in a tenant, by contact id."""
 
-    async def records_with_phones(self, org_id: str, tenant_key: str, phones: Collection[str]) -> Sequence[LinkState]:
+    async def records_with_phones(
+        self, org_id: str, tenant_key: str, phones: Collection[str]
+    ) -> Sequence[LinkState]:
         """Records (shared or skipped ones included) that have one of these numbers."""
 
-    async def contacts(self, org_id: str, contact_ids: Collection[str], *, lock: bool) -> Mapping[str, ContactState]:
+    async def contacts(
+        self, org_id: str, contact_ids: Collection[str], *, lock: bool
+    ) -> Mapping[str, ContactState]:
         """Contacts by id; an id that was merged away resolves to its survivor (keyed by the asked id)."""
 
-    async def contacts_by_phone(self, org_id: str, phones: Collection[str], *, lock: bool) -> Mapping[str, ContactState]:
+    async def contacts_by_phone(
+        self, org_id: str, phones: Collection[str], *, lock: bool
+    ) -> Mapping[str, ContactState]:
         """Contacts by number, else by an alias that exactly one contact has. Ambiguous aliases are not in the answer."""
 
     async def apply(self, org_id: str, changeset: Changeset, origin: Origin) -> None:

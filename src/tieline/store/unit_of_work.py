@@ -26,6 +26,7 @@ from tieline.ports.store import Lease, Origin, ReadState
 from tieline.store import rows
 from tieline.store.leases import check
 from tieline.store.pool import Connection, Pool, Queries
+from tieline.store.work import PostgresWork
 
 _sql = Queries("flows")
 
@@ -35,6 +36,7 @@ class PostgresUnitOfWork:
 
     def __init__(self, connection: Connection, jobs: JobQueue, ids: Ids) -> None:
         self.connection = connection
+        self.work = PostgresWork(connection)
         self._jobs = jobs
         self._ids = ids
 
@@ -241,7 +243,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def transaction(self, lease: Lease | None = None) -> AsyncIterator[PostgresUnitOfWork]:
-        """One unit of work. Raises LeaseLostError; ConflictError when another unit was first and this one may try again."""
+        """One unit of work. Raises LeaseLostError; ConflictError when another unit was first: plan again."""
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 if lease is not None:

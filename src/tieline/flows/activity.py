@@ -1,0 +1,196 @@
+"""Activity logging: each conversation becomes one activity on the contact's primary record, and stays one.
+
+The intent is committed before the request leaves. After a lost answer it waits out the request's own time limit, looks
+for its key, and only then creates. Does not try again by itself: what may succeed later stays due.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from tieline.domain.changeset import Changeset, IssueNote
+from tieline.flows.analysis import activity_hash
+from tieline.ports.clock import Clock
+from tieline.ports.config import AppConfig
+from tieline.ports.crm import ActivityRef, Capability, CrmSession
+from tieline.ports.errors import (
+    CrmError,
+    RateLimitedError,
+    RecordGoneError,
+    RecordRejectedError,
+    TransientError,
+)
+from tieline.ports.store import Lease, Origin, Store, UnitOfWork
+from tieline.ports.work import ActivityRow, Conversation, ConversationType
+
+_BATCH = 50
+MAX_ATTEMPTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LogResult:
+    """What one pass did: activities looked at, and written."""
+
+    looked: int = 0
+    written: int = 0
+
+
+class ActivityFlow:
+    """Works off the due activities of one app."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def run(self, app: AppConfig, session: CrmSession, lease: Lease) -> LogResult:
+        """One batch. Raises the errors of ports.errors that concern the whole connection."""
+        async with self._store.transaction(lease) as uow:
+            due = await uow.work.due_activities(app.org_id, app.tenant_key, _BATCH, self._clock.now())
+        written = 0
+        for row in due:
+            written += await _Logging(self._store, self._clock, app, session, lease).one(row)
+        return LogResult(len(due), written)
+
+
+class _Logging:
+    """One activity at a time."""
+
+    def __init__(self, store: Store, clock: Clock, app: AppConfig, session: CrmSession, lease: Lease) -> None:
+        self._store, self._clock, self._app, self._session, self._lease = store, clock, app, session, lease
+
+    async def one(self, row: ActivityRow) -> bool:
+        """Whether something was written."""
+        prepared = await self._prepare(row)
+        if prepared is None:
+            return False
+        row, conversation = prepared
+        try:
+            ref = await self._write(row, conversation)
+        except RecordGoneError as error:
+            await self._record_gone(row, error)
+            return False
+        except RecordRejectedError as error:
+            await self._block(row, str(error))
+            return False
+        except (TransientError, RateLimitedError) as error:
+            await self._postpone(row, error)
+            raise
+        done = replace(
+            row, activity_id=ref.activity_id, written=ref.written, written_hash=activity_hash(conversation),
+            status="done", intent_at=None, due_at=None, attempts=0,
+        )  # fmt: skip
+        await self._save(done)
+        return True
+
+    async def _prepare(self, row: ActivityRow) -> tuple[ActivityRow, Conversation] | None:
+        """The row on the record that is the contact's primary now, or None if there is nothing to do any more."""
+        async with self._store.transaction(self._lease) as uow:
+            conversation = await uow.work.conversation(row.key, lock=False)
+            if conversation is None:
+                return None
+            if row.activity_id is None and row.intent_at is None:
+                # Once a create may have left for a record, only that record is looked at.
+                target = await self._target(uow, row)
+                if target is None:
+                    await uow.work.save_activity(replace(row, status="dropped", due_at=None))
+                    return None
+                row = replace(row, external_id=target)
+            needed = (
+                Capability.LOG_CALL if conversation.type is ConversationType.CALL else Capability.LOG_CHAT
+            )
+            if needed not in self._session.connector.spec.capabilities:
+                await uow.work.save_activity(replace(row, status="dropped", due_at=None))
+                return None
+        return row, conversation
+
+    async def _target(self, uow: UnitOfWork, row: ActivityRow) -> str | None:
+        contacts = await uow.contacts(self._app.org_id, [row.contact_id], lock=False)
+        contact = contacts.get(row.contact_id)
+        if contact is None:
+            return None
+        links = await uow.open_links(self._app.org_id, self._app.tenant_key, [contact.contact_id])
+        link = links.get(contact.contact_id)
+        return None if link is None else link.external_id
+
+    async def _write(self, row: ActivityRow, conversation: Conversation) -> ActivityRef:
+        connector, activity = self._session.connector, conversation.activity()
+        if row.activity_id is None and row.intent_at is not None:
+            await self._wait_out(row)
+            found = await self._session.run(connector.find_activity(row.external_id, activity))
+            if found is not None:
+                row = replace(row, activity_id=found.activity_id, written=found.written)
+        if row.activity_id is not None:
+            return await self._session.run(
+                connector.update_activity(row.activity_id, activity, row.written or {})
+            )
+        return await self._create(replace(row, intent_at=self._clock.now()), conversation)
+
+    async def _create(self, row: ActivityRow, conversation: Conversation) -> ActivityRef:
+        await self._save(row)
+        try:
+            return await self._session.run(
+                self._session.connector.create_activity(row.external_id, conversation.activity())
+            )
+        except TransientError as error:
+            if not error.maybe_applied:
+                await self._save(replace(row, intent_at=None))
+            raise
+        except CrmError:
+            await self._save(replace(row, intent_at=None))
+            raise
+
+    async def _wait_out(self, row: ActivityRow) -> None:
+        """A create whose answer was lost may still be applied until its own time limit."""
+        assert row.intent_at is not None
+        spec = self._session.connector.spec
+        settled = row.intent_at + timedelta(seconds=spec.request_timeout_s + spec.activity_settle_s)
+        left = (settled - self._clock.now()).total_seconds()
+        if left > 0:
+            raise TransientError(
+                f"The answer to logging {row.key.ref} was lost; it is looked for when the CRM can no longer apply it.",
+                maybe_applied=True,
+            )
+
+    async def _record_gone(self, row: ActivityRow, error: RecordGoneError) -> None:
+        """The record is gone: the link must be looked at again, and the activity follows where it leads."""
+        async with self._store.transaction(self._lease) as uow:
+            links = await uow.links(self._app.org_id, row.tenant_key, [row.external_id], lock=True)
+            reread = [replace(link, needs_read=True) for link in links.values()]
+            changes = Changeset(tenant_key=row.tenant_key, links=reread)
+            await uow.apply(self._app.org_id, changes, Origin(self._app.app_id))
+        if row.attempts >= MAX_ATTEMPTS:
+            await self._block(row, str(error))
+            return
+        later = self._clock.now() + timedelta(seconds=60)
+        await self._save(replace(row, intent_at=None, due_at=later, attempts=row.attempts + 1))
+
+    async def _block(self, row: ActivityRow, why: str) -> None:
+        note = IssueNote(
+            cause=f"activity:{row.tenant_key}:{row.key.ref}",
+            kind="activity_refused",
+            message=f"Conversation {row.key.ref} could not be logged on record {row.external_id}: {why} "
+            "Replay this issue when the cause is gone.",
+            external_id=row.external_id,
+            contact_id=row.contact_id,
+            severity="error",
+        )
+        async with self._store.transaction(self._lease) as uow:
+            await uow.work.save_activity(replace(row, status="blocked", due_at=None, intent_at=None))
+            await uow.apply(self._app.org_id, Changeset(issues=[note]), Origin(self._app.app_id))
+
+    async def _postpone(self, row: ActivityRow, error: CrmError) -> None:
+        now = self._clock.now()
+        until = now + timedelta(seconds=min(2.0 * 2 ** min(row.attempts, 9), 600.0))
+        if isinstance(error, RateLimitedError):
+            until = max(until, error.until)
+        async with self._store.transaction(self._lease) as uow:
+            stored = await self._stored(uow, row)
+            await uow.work.save_activity(replace(stored, due_at=until, attempts=row.attempts + 1))
+
+    async def _stored(self, uow: UnitOfWork, row: ActivityRow) -> ActivityRow:
+        found: Sequence[ActivityRow] = await uow.work.activities_of(row.key)
+        return next((r for r in found if r.tenant_key == row.tenant_key), row)
+
+    async def _save(self, row: ActivityRow) -> None:
+        async with self._store.transaction(self._lease) as uow:
+            await uow.work.save_activity(row)

@@ -1,0 +1,310 @@
+"""After a conversation: its contact is found or made, its analysis is mapped to fields, and its activity becomes due.
+
+A model is never called inside a transaction. Everything that one conversation changes is committed at once, so that a
+worker that dies leaves it either done or to be done.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from tieline.domain.board import Board, Known
+from tieline.domain.changeset import Changeset, ContactState, IssueNote, NewContact
+from tieline.domain.mapping import Policy
+from tieline.domain.merging import keep_both
+from tieline.domain.phones import Unusable, normalise
+from tieline.domain.plan_analysis import (
+    Analysed,
+    AnalysisPlan,
+    AnalysisRules,
+    Answer,
+    MergeNeeded,
+    plan_analysis,
+)
+from tieline.domain.update_modes import UpdateMode
+from tieline.flows.configuration import field_mappings
+from tieline.ports.clock import Clock, Ids, to_ms
+from tieline.ports.config import AppConfig, OrgConfig
+from tieline.ports.errors import ConflictError
+from tieline.ports.jobs import Wake, WakeKind
+from tieline.ports.llm import LlmError, MergeRequest, TextMerger
+from tieline.ports.store import Origin, Store, UnitOfWork
+from tieline.ports.work import ActivityRow, Conversation
+
+CLAIM_LASTS = timedelta(seconds=120)
+REMOTE_ANSWERS_WITHIN_S = 5.0
+LOOK_AGAIN = timedelta(seconds=30)
+MAX_ATTEMPTS = 8
+_TRIES = 5
+_BATCH = 50
+
+FreshRead = Callable[[AppConfig, Sequence[str]], Awaitable[None]]
+"""Reads records of the app's CRM by id and takes what they say; may raise any CrmError."""
+
+
+class OrgReader(Protocol):
+    """Reads configuration for the analysis flow."""
+
+    async def org(self, org_id: str) -> OrgConfig:
+        """The organisation's fields and mappings."""
+
+    async def linked_app(self, org_id: str) -> AppConfig | None:
+        """The app that syncs contacts, connected or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    org: OrgConfig
+    app: AppConfig | None
+    token: str
+
+
+class AnalysisFlow:
+    """Works off the due conversations of an organisation, in the order in which they ended."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: OrgReader,
+        merger: TextMerger,
+        clock: Clock,
+        ids: Ids,
+        fresh_read: FreshRead,
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._merger = merger
+        self._clock = clock
+        self._ids = ids
+        self._fresh_read = fresh_read
+
+    async def run(self, org_id: str) -> int:
+        """One batch; returns how many conversations were due. A conversation that fails does not hold up the others."""
+        now = self._clock.now()
+        context = _Context(
+            await self._config.org(org_id), await self._config.linked_app(org_id), self._ids.new("claim")
+        )
+        async with self._store.transaction() as uow:
+            due = await uow.work.claim_conversations(org_id, context.token, _BATCH, now, now + CLAIM_LASTS)
+        for conversation in due:
+            await self._one(context, conversation)
+        return len(due)
+
+    async def _one(self, context: _Context, conversation: Conversation) -> None:
+        try:
+            again_at = await self._process(context, conversation)
+        except Exception as error:
+            await self._failed(context, conversation, error)
+            return
+        async with self._store.transaction() as uow:
+            await uow.work.finish_conversation(
+                conversation.key, context.token, conversation.revision, again_at=again_at
+            )
+
+    async def _process(self, context: _Context, conversation: Conversation) -> datetime | None:
+        contact = await self._contact(context, conversation)
+        if contact is None:
+            return None
+        await self._look_at_crm_first(context, contact)
+        await self._map(context, conversation, contact.contact_id)
+        return await self._want_activity(context, conversation, contact.contact_id)
+
+    # the contact
+
+    async def _contact(self, context: _Context, conversation: Conversation) -> ContactState | None:
+        """Finds or makes the conversation's contact, and counts the conversation once."""
+        for attempt in range(_TRIES):
+            try:
+                async with self._store.transaction() as uow:
+                    current = await uow.work.conversation(conversation.key, lock=True)
+                    if current is None:
+                        return None
+                    contact = await self._find(uow, context, current) or await self._make(
+                        uow, context, current
+                    )
+                    if contact is not None:
+                        await uow.work.attach(
+                            current.key, contact.contact_id, current.counts_as_of, count=not current.counted
+                        )
+                    return contact
+            except ConflictError:
+                if attempt + 1 == _TRIES:
+                    raise
+        return None
+
+    async def _find(
+        self, uow: UnitOfWork, context: _Context, conversation: Conversation
+    ) -> ContactState | None:
+        org_id = conversation.key.org_id
+        named = conversation.contact_id or conversation.metadata.get("contact_id")
+        if isinstance(named, str):
+            found = await uow.contacts(org_id, [named], lock=True)
+            if named in found:
+                return found[named]
+        external = conversation.metadata.get("external_id")
+        if isinstance(external, str) and context.app is not None and context.app.tenant_key:
+            links = await uow.links(org_id, context.app.tenant_key, [external], lock=False)
+            tied = links[external].contact_id if external in links else None
+            if tied is not None:
+                return (await uow.contacts(org_id, [tied], lock=True)).get(tied)
+        number = self._number(context, conversation)
+        if number is None:
+            return None
+        return (await uow.contacts_by_phone(org_id, [number], lock=True)).get(number)
+
+    async def _make(
+        self, uow: UnitOfWork, context: _Context, conversation: Conversation
+    ) -> ContactState | None:
+        number = self._number(context, conversation)
+        if number is None or not conversation.has_number:
+            return None
+        contact = NewContact(self._ids.new("contact"), number)
+        await uow.apply(conversation.key.org_id, Changeset(new_contacts=[contact]), Origin())
+        return ContactState(contact.contact_id, number)
+
+    def _number(self, context: _Context, conversation: Conversation) -> str | None:
+        raw = conversation.other_number or conversation.metadata.get("phone_number")
+        if not isinstance(raw, str):
+            return None
+        number = normalise(raw, context.app.region if context.app else "US")
+        return None if isinstance(number, Unusable) else number
+
+    async def _look_at_crm_first(self, context: _Context, contact: ContactState) -> None:
+        """What a person added in the CRM is an input to a merge; if the CRM is slow, the push's own look merges it."""
+        app = context.app
+        if app is None or not app.may_run or not _merges_outbound(app, context.org):
+            return
+        async with self._store.transaction() as uow:
+            links = await uow.open_links(app.org_id, app.tenant_key, [contact.contact_id])
+        if links:
+            try:
+                async with asyncio.timeout(REMOTE_ANSWERS_WITHIN_S):
+                    await self._fresh_read(app, [link.external_id for link in links.values()])
+            except Exception as error:
+                self._crm_was_silent(error)
+
+    def _crm_was_silent(self, error: Exception) -> None:
+        """Nothing to do: the push reads again before it writes, and goes through the table."""
+
+    # the mappings
+
+    async def _map(self, context: _Context, conversation: Conversation, contact_id: str) -> None:
+        if not conversation.analysis or conversation.analysis_version is None:
+            return
+        answers: dict[MergeNeeded, Answer] = {}
+        for _ in range(_TRIES * 4):
+            try:
+                async with self._store.transaction() as uow:
+                    plan, changes = await self._plan(uow, context, conversation, contact_id, answers)
+                    if not plan.needs:
+                        await uow.apply(conversation.key.org_id, changes, Origin())
+                        await uow.work.save_applications(conversation.key, plan.applications)
+                        return
+            except ConflictError:
+                continue
+            for need in plan.needs:
+                answers[need] = await self._merged(context, need)
+        raise ConflictError(
+            f"conversation {conversation.key.ref}: its fields kept changing while they were merged"
+        )
+
+    async def _plan(
+        self, uow: UnitOfWork, context: _Context, conversation: Conversation, contact_id: str,
+        answers: dict[MergeNeeded, Answer],
+    ) -> tuple[AnalysisPlan, Changeset]:  # fmt: skip
+        org_id = conversation.key.org_id
+        contacts = await uow.contacts(org_id, [contact_id], lock=True)
+        contact = contacts[contact_id]
+        causes = await uow.open_causes(org_id, "", [], [contact.contact_id])
+        board = Board(Known(contacts={contact.contact_id: contact}, open_causes=causes), "", str)
+        said = Analysed(
+            conversation.key.ref, to_ms(conversation.counts_as_of), conversation.analysis_version or "",
+            conversation.analysis,
+        )  # fmt: skip
+        earlier = await uow.work.applications(conversation.key)
+        plan = plan_analysis(board, contact.contact_id, said, _rules(context), earlier, answers)
+        changes = board.changeset()
+        dirtying = [replace(change, mark_dirty=True) for change in changes.contact_changes]
+        return plan, replace(changes, contact_changes=dirtying)
+
+    async def _merged(self, context: _Context, need: MergeNeeded) -> Answer:
+        spec = context.org.fields[need.field_name]
+        engine = self._merger.engine
+        try:
+            text = await self._merger.merge(
+                MergeRequest(need.field_name, spec.description, need.old, need.new)
+            )
+        except LlmError as error:
+            return Answer(keep_both(need.old, need.new), f"{engine} failed ({error}); both texts kept")
+        if not text.strip():
+            return Answer(keep_both(need.old, need.new), f"{engine} answered nothing; both texts kept")
+        return Answer(text, engine)
+
+    # the activity
+
+    async def _want_activity(
+        self, context: _Context, conversation: Conversation, contact_id: str
+    ) -> datetime | None:
+        """Makes the activity due on the contact's primary record. Returns when to look again, if that is not known yet."""
+        app = context.app
+        if app is None or not app.logs_activities or not app.tenant_key:
+            return None
+        async with self._store.transaction() as uow:
+            full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
+            contact = (await uow.contacts(app.org_id, [contact_id], lock=False))[contact_id]
+            links = await uow.open_links(app.org_id, app.tenant_key, [contact.contact_id])
+            link = links.get(contact.contact_id)
+            if link is None:
+                return self._clock.now() + LOOK_AGAIN if full.completed_at is None else None
+            row = ActivityRow(
+                conversation.key, app.tenant_key, contact.contact_id, link.external_id, "due",
+                wanted_hash=activity_hash(conversation), due_at=self._clock.now(),
+            )  # fmt: skip
+            await uow.work.want_activity(row)
+            await uow.wake(Wake(WakeKind.ACTIVITY, app.org_id, app.app_id))
+        return None
+
+    async def _failed(self, context: _Context, conversation: Conversation, error: Exception) -> None:
+        """Comes back later; after the last attempt it stays as an issue, and nothing is lost."""
+        last = conversation.attempts >= MAX_ATTEMPTS
+        wait = timedelta(seconds=min(2.0 ** min(conversation.attempts, 9), 600.0))
+        again_at = None if last else self._clock.now() + wait
+        async with self._store.transaction() as uow:
+            if last:
+                note = IssueNote(
+                    cause=f"conversation:{conversation.key.ref}",
+                    kind="conversation_failed",
+                    message=f"Conversation {conversation.key.ref} could not be applied after {MAX_ATTEMPTS} attempts: "
+                    f"{type(error).__name__}: {error}. Send its event again, or replay this issue.",
+                    contact_id=conversation.contact_id,
+                    severity="error",
+                )
+                await uow.apply(conversation.key.org_id, Changeset(issues=[note]), Origin())
+            await uow.work.finish_conversation(
+                conversation.key, context.token, conversation.revision, again_at=again_at
+            )
+
+
+def activity_hash(conversation: Conversation) -> str:
+    """Equal for conversations that would be logged with the same words."""
+    return hashlib.sha256(repr(conversation.activity()).encode()).hexdigest()
+
+
+def _rules(context: _Context) -> AnalysisRules:
+    app = context.app
+    inbound = field_mappings(app.crm_config.get("inbound_sync_mappings") or ()) if app else []
+    return AnalysisRules(
+        mappings=context.org.analysis_mappings,
+        fields=context.org.fields,
+        time_zone=app.dates_zone if app else "UTC",
+        inbound_policies={m.field_name: m.policy or Policy.CRM_WINS for m in inbound},
+    )
+
+
+def _merges_outbound(app: AppConfig, org: OrgConfig) -> bool:
+    merged = {m.field_name for m in org.analysis_mappings if m.update_mode is UpdateMode.MERGE}
+    outbound = field_mappings(app.crm_config.get("outbound_sync_mappings") or ())
+    return any(m.field_name in merged for m in outbound)

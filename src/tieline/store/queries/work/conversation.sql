@@ -1,0 +1,2 @@
+select * from conversation
+where org_id = %(org_id)s and platform = %(platform)s and conversation_id = %(conversation_id)s
