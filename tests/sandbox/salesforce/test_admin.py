@@ -1,5 +1,7 @@
 """Steering: what reps, administrators, faults and limits do, seen through the API."""
 
+import asyncio
+
 import pytest
 from tests.sandbox.salesforce.support import Client, error_of
 
@@ -78,6 +80,32 @@ async def test_a_hidden_field_is_gone_everywhere_until_the_fault_is_removed(clie
     assert error_of(written) == (400, "INVALID_FIELD")
     await client.http.delete(f"/__sandbox__/faults/{fault[0]['id']}")
     assert (await client.read(record_id))["Plan__c"] == "Team"
+
+
+async def test_a_conditional_describe_is_304_until_the_schema_changes(client: Client) -> None:
+    """Also when all happens within one second, and when a field only vanishes for the user."""
+    path = "/sobjects/Contact/describe"
+
+    async def since(moment: str) -> tuple[int, str]:
+        answer = await client.send("GET", path, headers={"If-Modified-Since": moment})
+        return answer.status_code, answer.headers["last-modified"]
+
+    first = await client.send("GET", path)
+    seen = first.headers["last-modified"]
+    assert await since(seen) == (304, seen)
+    tagged = await client.send("GET", path, headers={"If-None-Match": first.headers["etag"]})
+    assert (tagged.status_code, tagged.content) == (304, b"")
+    for step in ("add", "hide", "show"):
+        if step == "add":
+            await client.admin("schema", add={"name": "Tier__c"})
+        elif step == "hide":
+            await client.admin("faults", kind="hide_field", field="Tier__c")
+        else:
+            await client.http.delete("/__sandbox__/faults")
+        status, later = await since(seen)
+        assert status == 200, step
+        assert (await since(later))[0] == 304
+        seen = later
 
 
 async def test_fields_can_be_added_retyped_and_removed(client: Client) -> None:
@@ -182,6 +210,20 @@ async def test_a_dropped_answer_leaves_the_write_applied_and_a_dropped_request_d
     with pytest.raises(ConnectionDropped):
         await client.create(LastName="Applied")
     assert await client.rows("SELECT LastName FROM Contact") == [{"LastName": "Applied"}]
+
+
+async def test_a_create_that_commits_late_is_not_there_until_then(client: Client, crm: SalesforceCrm) -> None:
+    await client.admin("faults", kind="late_commit", seconds=120, stamp="request", match={"method": "POST"})
+    waiting = asyncio.create_task(client.create(LastName="Late"))
+    while not any(rule.fired for rule in crm.faults.rules()):  # noqa: ASYNC110 - lets the request begin
+        await asyncio.sleep(0)
+    crm.clock.advance(60)
+    assert await client.rows("SELECT Id FROM Contact") == []
+    crm.clock.advance(61)
+    with pytest.raises(ConnectionDropped):
+        await asyncio.wait_for(waiting, 5)
+    rows = await client.rows("SELECT LastName, SystemModstamp FROM Contact")
+    assert rows == [{"LastName": "Late", "SystemModstamp": "2026-05-01T12:00:00.000+0000"}]
 
 
 async def test_versions_outside_the_range_are_not_found_and_the_list_needs_no_session(client: Client) -> None:

@@ -3,16 +3,24 @@
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiosalesforce
 import httpx
 import pytest
 import requests
-import simple_salesforce
 from aiosalesforce.auth import ClientCredentialsFlow
 from aiosalesforce.exceptions import NotFoundError, SalesforceError
 from requests.adapters import HTTPAdapter
+from simple_salesforce.api import Salesforce
+from simple_salesforce.exceptions import (
+    SalesforceAuthenticationFailed,
+    SalesforceExpiredSession,
+    SalesforceMalformedRequest,
+    SalesforceResourceNotFound,
+)
+from simple_salesforce.format import format_soql
 
 from tieline.sandbox.kernel.app import make_app
 from tieline.sandbox.kernel.server import LoopbackServer
@@ -57,9 +65,9 @@ def session(url: str) -> Iterator[requests.Session]:
 
 
 @pytest.fixture
-def simple(session: requests.Session) -> simple_salesforce.Salesforce:
-    """Logged in by client credentials, which it sends as HTTP Basic."""
-    return simple_salesforce.Salesforce(
+def simple(session: requests.Session) -> Any:
+    """Logged in by client credentials, which it sends as HTTP Basic. Its attributes are made up at run time."""
+    return Salesforce(
         consumer_key="sandbox-client",
         consumer_secret="sandbox-secret",
         domain=HOST,
@@ -68,7 +76,7 @@ def simple(session: requests.Session) -> simple_salesforce.Salesforce:
     )
 
 
-def test_simple_salesforce_reads_all_pages(simple: simple_salesforce.Salesforce) -> None:
+def test_simple_salesforce_reads_all_pages(simple: Any) -> None:
     first = simple.query("SELECT Id FROM Contact")
     assert (first["totalSize"], first["done"], len(first["records"])) == (2500, False, 2000)
     rest = simple.query_more(first["nextRecordsUrl"], identifier_is_url=True)
@@ -80,29 +88,27 @@ def test_simple_salesforce_reads_all_pages(simple: simple_salesforce.Salesforce)
     assert simple.api_usage["api-usage"].total == 100_000
 
 
-def test_simple_salesforce_writes_and_is_refused(simple: simple_salesforce.Salesforce) -> None:
+def test_simple_salesforce_writes_and_is_refused(simple: Any) -> None:
     made = simple.Contact.create({"LastName": "O'Brien", "Email": "o@example.com"})
     assert made["success"] is True
     assert simple.Contact.update(made["id"], {"Phone": "(415) 555-0100"}) == 204
     assert simple.Contact.get(made["id"])["Phone"] == "(415) 555-0100"
     assert simple.Contact.get_by_custom_id("Email", "o@example.com")["LastName"] == "O'Brien"
     assert simple.Contact.upsert("External_Id__c/K1", {"LastName": "New"}) == 201
-    soql = simple_salesforce.format_soql("SELECT Id FROM Contact WHERE LastName = {}", "O'Brien")
+    soql = format_soql("SELECT Id FROM Contact WHERE LastName = {}", "O'Brien")
     assert made["id"] in {row["Id"] for row in simple.query_all(soql)["records"]}
-    with pytest.raises(simple_salesforce.SalesforceMalformedRequest):
+    with pytest.raises(SalesforceMalformedRequest):
         simple.query("SELECT Nope FROM Contact")
-    with pytest.raises(simple_salesforce.SalesforceMalformedRequest):
+    with pytest.raises(SalesforceMalformedRequest):
         simple.Contact.create({"FirstName": "nobody"})
     assert simple.Contact.delete(made["id"]) == 204
-    with pytest.raises(simple_salesforce.SalesforceResourceNotFound):
+    with pytest.raises(SalesforceResourceNotFound):
         simple.Contact.get(made["id"])
-    with pytest.raises(simple_salesforce.SalesforceExpiredSession):
-        simple_salesforce.Salesforce(
-            instance_url=INSTANCE, session_id="dead", session=simple.session
-        ).limits()
+    with pytest.raises(SalesforceExpiredSession):
+        Salesforce(instance_url=INSTANCE, session_id="dead", session=simple.session).limits()
 
 
-def test_simple_salesforce_runs_a_bulk_2_query(simple: simple_salesforce.Salesforce) -> None:
+def test_simple_salesforce_runs_a_bulk_2_query(simple: Any) -> None:
     parts = list(simple.bulk2.Contact.query("SELECT Id, LastName, Phone FROM Contact", max_records=1000))
     rows = [row for part in parts for row in csv.DictReader(io.StringIO(part))]
     assert len(parts) == 3
@@ -110,10 +116,8 @@ def test_simple_salesforce_runs_a_bulk_2_query(simple: simple_salesforce.Salesfo
 
 
 def test_simple_salesforce_is_told_why_it_may_not_log_in(session: requests.Session) -> None:
-    with pytest.raises(simple_salesforce.SalesforceAuthenticationFailed, match="invalid client credentials"):
-        simple_salesforce.Salesforce(
-            consumer_key="sandbox-client", consumer_secret="wrong", domain=HOST, session=session
-        )
+    with pytest.raises(SalesforceAuthenticationFailed, match="invalid client credentials"):
+        Salesforce(consumer_key="sandbox-client", consumer_secret="wrong", domain=HOST, session=session)
 
 
 class AsyncToLoopback(httpx.AsyncHTTPTransport):

@@ -99,7 +99,7 @@ async def test_a_batch_has_1_to_200_records_in_at_most_ten_chunks(client: Client
     assert [result["success"] for result in full.json()] == [True] * 200
     over = await client.send("POST", PATH, batch(*(contact(LastName=str(at)) for at in range(201))))
     assert over.status_code == 400
-    task = {"attributes": {"type": "Task"}, "Subject": "x"}
+    task: dict[str, object] = {"attributes": {"type": "Task"}, "Subject": "x"}
     chunks = [contact(LastName="x"), task] * 5
     assert (await client.send("POST", PATH, batch(*chunks))).status_code == 200
     assert (await client.send("POST", PATH, batch(*chunks, contact(LastName="x")))).status_code == 400

@@ -133,6 +133,16 @@ async def test_a_signed_assertion_is_checked_in_every_part(client: Client, crm: 
         assert await description({**good, "exp": wrong}) == "expired authorization code"
 
 
+async def test_an_injected_oauth_error_is_an_object_too(client: Client) -> None:
+    await client.admin(
+        "faults", kind="status", status=400, name="inactive_user", match={"operation": "oauth.token"}
+    )
+    answer = await client.http.post(TOKEN, data=CREDENTIALS)
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "inactive_user", "error_description": "user is inactive"}
+    assert (await client.http.post(TOKEN, data=CREDENTIALS)).status_code == 200
+
+
 async def test_secrets_are_not_logged(client: Client, crm: SalesforceCrm) -> None:
     await client.http.post(TOKEN, data=CREDENTIALS)
     assert [entry.as_json()["body"] for entry in crm.log.entries(operation="oauth.token")] == [None, None]

@@ -20,7 +20,7 @@ async def test_a_page_has_2000_rows_and_the_locator_leads_on(client: Client) -> 
     assert first["nextRecordsUrl"].startswith(f"{DATA}/query/0r8")
     assert first["nextRecordsUrl"].endswith("-2000")
     assert list(first["records"][0]) == ["attributes", "Id", "VIP__c"]
-    ids = [row["Id"] for row in await client.rows("SELECT Id FROM Contact")]
+    ids = [str(row["Id"]) for row in await client.rows("SELECT Id FROM Contact")]
     assert len(ids) == len(set(ids)) == 4100
     assert ids == sorted(ids)
 

@@ -72,7 +72,7 @@ async def test_null_and_empty_text_clear_a_field(client: Client, empty: object) 
 async def test_values_are_kept_as_salesforce_keeps_them(
     client: Client, given: dict[str, object], kept: dict[str, object]
 ) -> None:
-    record = await client.read(await client.create(LastName="Smith", **given))
+    record = await client.read(await client.create("Contact", LastName="Smith", **given))
     assert {name: record[name] for name in kept} == kept
 
 

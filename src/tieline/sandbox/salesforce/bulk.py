@@ -1,5 +1,7 @@
 """Bulk API 2.0 query jobs. A job's rows are fixed when it completes; later edits do not show in its results."""
 
+import base64
+import binascii
 import csv
 import io
 from dataclasses import dataclass, field
@@ -124,7 +126,7 @@ class BulkJobs:
         start = _locator(call.query("locator"), len(job.rows))
         stop = start + _max_records(call.query("maxRecords"), self._org.settings.bulk_page_rows)
         rows = job.rows[start:stop]
-        locator = str(stop) if stop < len(job.rows) else "null"
+        locator = _locator_of(stop) if stop < len(job.rows) else "null"
         headers = {
             "content-type": f"{_CSV_TYPE};charset=UTF-8",
             "Sforce-NumberOfRecords": str(len(rows)),
@@ -180,9 +182,23 @@ def _option(payload: JsonObject, name: str, default: str, known: dict[str, str])
 def _locator(text: str | None, total: int) -> int:
     if text is None:
         return 0
-    if not text.isdigit() or not 0 < int(text) < total:
+    place = _place(text)
+    if place is None or not 0 < place < total:
         raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
-    return int(text)
+    return place
+
+
+def _place(text: str) -> int | None:
+    try:
+        plain = base64.b64decode(text, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    return int(plain) if plain.isdigit() else None
+
+
+def _locator_of(place: int) -> str:
+    """Opaque to clients, as the service's are."""
+    return base64.b64encode(f"{place:06d}".encode()).decode()
 
 
 def _max_records(text: str | None, cap: int) -> int:

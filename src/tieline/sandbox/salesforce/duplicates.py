@@ -10,20 +10,16 @@ from tieline.sandbox.salesforce.store import Record
 RULE = "Standard_Contact_Duplicate_Rule"
 
 
-def unique_fields(org: Organisation, sobject: str) -> list[str]:
-    return [name for name, item in org.objects[sobject].fields.items() if item.is_on("unique")]
-
-
 def keep_unique(org: Organisation, sobject: str, record: Record) -> None:
     """Enters a record's unique values; deleted records hold none."""
-    for name in unique_fields(org, sobject):
+    for name in org.objects[sobject].unique:
         value = record.get(name)
         if isinstance(value, str) and not record["IsDeleted"]:
             org.unique.setdefault((sobject, name), {})[value.casefold()] = str(record["Id"])
 
 
 def forget_unique(org: Organisation, sobject: str, record: Record) -> None:
-    for name in unique_fields(org, sobject):
+    for name in org.objects[sobject].unique:
         value = record.get(name)
         held = org.unique.get((sobject, name), {})
         if isinstance(value, str) and held.get(value.casefold()) == record["Id"]:
@@ -33,7 +29,7 @@ def forget_unique(org: Organisation, sobject: str, record: Record) -> None:
 def check_unique(
     org: Organisation, schema: ObjectSchema, record_id: str | None, values: Mapping[str, object]
 ) -> None:
-    for name in unique_fields(org, schema.name):
+    for name in schema.unique:
         value = values.get(name)
         if not isinstance(value, str):
             continue

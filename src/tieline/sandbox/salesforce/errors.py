@@ -127,8 +127,19 @@ _BY_STATUS = {
 }
 
 
+_OAUTH = {
+    "invalid_grant": "authentication failure",
+    "invalid_client_id": "client identifier invalid",
+    "invalid_client": "invalid client credentials",
+    "inactive_user": "user is inactive",
+}
+
+
 def authentic_answer(status: int, name: str | None) -> Answer:
     """Salesforce's own answer; `CONCURRENT` names the other request limit. Gateways answer 414, 431, 502 in HTML."""
+    if name in _OAUTH:
+        body = {"error": name, "error_description": _OAUTH[name]}
+        return Answer(status, json.dumps(body).encode(), dict(JSON_HEADERS))
     if name == "CONCURRENT":
         return limit_exceeded("ConcurrentPerOrgLongTxn").answer()
     error = _BY_NAME.get(name or _BY_STATUS.get(status, ""))

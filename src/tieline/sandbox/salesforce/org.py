@@ -77,6 +77,7 @@ class Organisation:
         self.rules: dict[str, ValidationRule] = {}
         self.unique: dict[tuple[str, str], dict[str, str]] = {}
         self.children: dict[str, set[str]] = {}
+        self._hidden_before: dict[str, frozenset[str]] = {}
 
     def schema(self, name: str) -> ObjectSchema | None:
         """An object by its API name in any case."""
@@ -99,6 +100,13 @@ class Organisation:
             for rule in self.faults.standing("hide_field")
             if rule.get("object", "Contact") == sobject
         )
+
+    def note_visibility(self, schema: ObjectSchema) -> None:
+        """A field that vanished or came back is a change of the schema, for conditional describes."""
+        hidden = self.hidden(schema.name)
+        if hidden != self._hidden_before.get(schema.name, frozenset()):
+            self._hidden_before[schema.name] = hidden
+            schema.touch(self.now())
 
     def visible_fields(self, schema: ObjectSchema) -> list[Field]:
         hidden = self.hidden(schema.name)

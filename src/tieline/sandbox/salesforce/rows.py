@@ -27,13 +27,13 @@ def sobjects(call: Call) -> Response:
 def describe_object(call: Call) -> Response:
     """304 when the schema has not changed since `If-Modified-Since` or still has the ETag of `If-None-Match`."""
     schema = call.org.require(call.path("sobject"))
+    call.org.note_visibility(schema)
     fields = call.org.visible_fields(schema)
     tag = f'"{hash_of(schema, fields):08x}"'
     headers = {"ETag": tag, "Last-Modified": http_date(schema.modified)}
     since = parse_http_date(call.header("if-modified-since") or "")
     unchanged = since is not None and moment_of(schema.modified) <= since
-    hidden = len(fields) != len(schema.fields)
-    if call.header("if-none-match") == tag or (unchanged and not hidden):
+    if call.header("if-none-match") == tag or unchanged:
         return Response(status_code=304, headers=headers)
     origin = f"{call.request.url.scheme}://{call.request.url.netloc}"
     return json_response(describe(schema, fields, call.version, origin), headers=headers)

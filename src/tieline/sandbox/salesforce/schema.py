@@ -7,8 +7,10 @@ separated by `;`: `compound=X`, `info=X` (extraTypeInfo), `ref=A,B>Relation`, `n
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from tieline.sandbox.kernel.values import JsonObject
+from tieline.sandbox.salesforce.formats import moment_of, stamp
 
 _FLAGS = {
     "A": "aggregatable",
@@ -158,7 +160,7 @@ class Field:
 
 @dataclass(slots=True)
 class ObjectSchema:
-    """One object. `version` counts changes, `modified` is when the last one was."""
+    """One object. `version` counts changes, `modified` is when the last one was; `unique` names unique fields."""
 
     name: str
     label: str
@@ -168,6 +170,7 @@ class ObjectSchema:
     fields: dict[str, Field] = field(default_factory=dict)
     mergeable: bool = True
     version: int = 1
+    unique: tuple[str, ...] = ()
     _by_folded: dict[str, Field] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -185,13 +188,18 @@ class ObjectSchema:
         del self.fields[name]
         self._changed(at)
 
-    def _changed(self, at: str) -> None:
+    def touch(self, at: str) -> None:
+        """Counts as a change for whoever asks "since"; two changes within a second stay apart."""
         self.version += 1
-        self.modified = at
+        self.modified = max(at, stamp(moment_of(self.modified) + timedelta(seconds=1)))
+
+    def _changed(self, at: str) -> None:
+        self.touch(at)
         self._reindex()
 
     def _reindex(self) -> None:
         self._by_folded = {name.casefold(): item for name, item in self.fields.items()}
+        self.unique = tuple(name for name, item in self.fields.items() if item.is_on("unique"))
 
 
 def parse_table(text: str) -> Iterator[Field]:

@@ -1,14 +1,14 @@
 """Creating, updating, deleting, restoring and merging records, with everything that Salesforce checks on the way."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tieline.sandbox.kernel.exchange import Exchange
 from tieline.sandbox.salesforce import errors
+from tieline.sandbox.salesforce.checks import check_lock, check_required, check_save
 from tieline.sandbox.salesforce.coercion import Source, Value, coerce
-from tieline.sandbox.salesforce.duplicates import check_duplicates, check_unique, forget_unique, keep_unique
+from tieline.sandbox.salesforce.duplicates import check_duplicates, forget_unique, keep_unique
 from tieline.sandbox.salesforce.errors import SalesforceError
 from tieline.sandbox.salesforce.org import Organisation, derive
 from tieline.sandbox.salesforce.schema import Field, ObjectSchema
@@ -56,11 +56,11 @@ def create(write: Write, schema: ObjectSchema, payload: Mapping[str, object]) ->
     values = _values(write, schema, payload, creating=True)
     record: Record = dict(_defaults(schema, write))
     record.update(values)
-    _check_required(schema, record)
+    check_required(schema, record)
     record_id = write.org.tables[schema.name].ids.take()
     record["Id"] = record_id
     record["CreatedDate"], record["CreatedById"] = write.stamp, write.user_id
-    _check(write, schema, None, record, values)
+    _check(write, schema, None, values)
     _put(write, schema, record_id, record)
     return record_id
 
@@ -70,8 +70,8 @@ def update(write: Write, record_id: str, payload: Mapping[str, object]) -> str:
     schema, old, known = find_live(write.org, record_id)
     values = _values(write, schema, payload, creating=False)
     record = {**old, **values}
-    _check_required(schema, record)
-    _check(write, schema, known, record, values)
+    check_required(schema, record)
+    _check(write, schema, known, values)
     same = all(_same(old.get(name), value) for name, value in values.items())
     if not same or write.org.settings.identical_update_moves_stamp:
         _put(write, schema, known, record)
@@ -81,7 +81,8 @@ def update(write: Write, record_id: str, payload: Mapping[str, object]) -> str:
 def delete(write: Write, record_id: str) -> str:
     """Moves a record to the recycle bin, and what hangs on it with it."""
     schema, old, known = find_live(write.org, record_id)
-    _check_lock(write, known)
+    if write.checked:
+        check_lock(write.org, write.exchange, known)
     _put(write, schema, known, {**old, "IsDeleted": True})
     if schema.name != "Task":
         for task_id in sorted(write.org.children.get(known, ())):
@@ -167,102 +168,12 @@ def _defaults(schema: ObjectSchema, write: Write) -> dict[str, object]:
     return {**defaults, "OwnerId": write.user_id, "IsDeleted": False}
 
 
-def _check_required(schema: ObjectSchema, record: Record) -> None:
-    missing = [name for name, item in schema.fields.items() if item.required and record.get(name) is None]
-    if missing:
-        raise SalesforceError(
-            "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", fields=missing
-        )
-
-
-def _check(
-    write: Write, schema: ObjectSchema, record_id: str | None, record: Record, values: dict[str, Value]
-) -> None:
+def _check(write: Write, schema: ObjectSchema, record_id: str | None, values: dict[str, Value]) -> None:
     if not write.checked:
         return
-    _check_lock(write, record_id)
-    _check_rejection(write, record_id)
-    if record_id is not None and record.get("IsConverted"):
-        raise SalesforceError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", fields=[])
-    _check_references(write.org, schema, values)
-    _check_rules(write.org, schema, values)
-    check_unique(write.org, schema, record_id, values)
-    if not write.allow_duplicates or not write.org.settings.duplicate_allow_save:
+    check_save(write.org, write.exchange, schema, record_id, values)
+    if not (write.allow_duplicates and write.org.settings.duplicate_allow_save):
         check_duplicates(write.org, schema, record_id, values)
-
-
-def _check_lock(write: Write, record_id: str | None) -> None:
-    ids = [record_id, record_id[:15]] if record_id else []
-    if write.checked and write.org.faults.take_record("lock", ids, write.exchange) is not None:
-        raise errors.row_locked(record_id)
-
-
-def _check_rejection(write: Write, record_id: str | None) -> None:
-    ids = [record_id, record_id[:15]] if record_id else []
-    rule = write.org.faults.take_record("reject", ids, write.exchange)
-    if rule is None:
-        return
-    arguments, named = rule.arguments, rule.arguments.get("fields")
-    raise SalesforceError(
-        str(arguments.get("code") or "FIELD_CUSTOM_VALIDATION_EXCEPTION"),
-        str(arguments.get("message") or "rejected by the sandbox"),
-        fields=[str(name) for name in named] if isinstance(named, list) else [],
-    )
-
-
-def _check_references(org: Organisation, schema: ObjectSchema, values: dict[str, Value]) -> None:
-    for name, value in values.items():
-        targets = schema.fields[name].targets
-        if not isinstance(value, str) or not targets:
-            continue
-        if not any(value.startswith(prefix) for prefix in _prefixes(org, targets)):
-            raise SalesforceError(
-                "MALFORMED_ID",
-                f"{schema.fields[name].label}: id value of incorrect type: {value}",
-                fields=[name],
-            )
-        target = org.object_of(value)
-        if target is None:
-            continue
-        record = org.tables[target].rows.get(value)
-        if record is None:
-            raise SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", fields=[name])
-        if record["IsDeleted"]:
-            raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", fields=[])
-        if record.get("IsConverted"):
-            raise SalesforceError(
-                "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", fields=[]
-            )
-
-
-_FOREIGN_PREFIXES = {
-    "Account": "001",
-    "User": "005",
-    "Group": "00G",
-    "Opportunity": "006",
-    "Case": "500",
-    "Campaign": "701",
-    "Asset": "02i",
-    "Contract": "800",
-    "Order": "801",
-    "Product2": "01t",
-    "Individual": "0PK",
-    "DandBCompany": "06E",
-}
-
-
-def _prefixes(org: Organisation, targets: tuple[str, ...]) -> list[str]:
-    return [org.objects[name].prefix if name in org.objects else _FOREIGN_PREFIXES[name] for name in targets]
-
-
-def _check_rules(org: Organisation, schema: ObjectSchema, values: dict[str, Value]) -> None:
-    for rule in org.validation_rules(schema.name):
-        value = values.get(rule.field)
-        if value is None or (rule.pattern is not None and not re.search(rule.pattern, str(value))):
-            continue
-        raise SalesforceError(
-            "FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, fields=[rule.field] if rule.at_field else []
-        )
 
 
 def _put(write: Write, schema: ObjectSchema, record_id: str, record: Record) -> None:
