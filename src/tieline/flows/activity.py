@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from tieline.domain.activities import ConversationType
 from tieline.domain.changeset import Changeset, IssueNote
 from tieline.flows.analysis import activity_hash
 from tieline.ports.clock import Clock
@@ -21,7 +22,7 @@ from tieline.ports.errors import (
     TransientError,
 )
 from tieline.ports.store import Lease, Origin, Store, UnitOfWork
-from tieline.ports.work import ActivityRow, Conversation, ConversationType
+from tieline.ports.work import ActivityRow, Conversation
 
 _BATCH = 50
 MAX_ATTEMPTS = 12

@@ -248,7 +248,7 @@ class AnalysisFlow:
     async def _want_activity(
         self, context: _Context, conversation: Conversation, contact_id: str
     ) -> datetime | None:
-        """Makes the activity due on the contact's primary record. Returns when to look again, if that is not known yet."""
+        """Makes the activity due on the primary record. Returns when to look again, if that is not known yet."""
         app = context.app
         if app is None or not app.logs_activities or not app.tenant_key:
             return None
