@@ -92,6 +92,7 @@ def test_the_status_tells_how_the_call_ended(reason: str | None, status: str) ->
         (404, error_body("OBJECT_NOT_FOUND", "CONTACT=5 not found")),
         (400, error_body("VALIDATION_ERROR", "One or more associations are not valid")),
         (400, error_body("VALIDATION_ERROR", "CONTACT=5 is not valid")),
+        (400, error_body("VALIDATION_ERROR", "invalid", context={"INVALID_OBJECT_IDS": ["5"]})),
     ],
 )
 def test_a_contact_that_is_gone_is_named(status: int, body: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ activity is looked for through the contact's associations and a batch read: the 
 asked. An update touches only what still holds what we wrote, as HubSpot showed it when we wrote it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,6 +49,7 @@ _STATUSES: Final[Mapping[str, str]] = {
     "no_valid_payment": "FAILED",
 }
 
+_NOT_ASSOCIATED = re.compile(r"associations are (?:not valid|invalid)", re.IGNORECASE)
 _TIMES: Final = frozenset({"hs_timestamp"})
 _BODIES: Final = frozenset(kind.body for kind in _KINDS.values())
 _NOT_UPDATED: Final = frozenset({"hs_communication_channel_type", "hs_communication_logged_from"})
@@ -64,7 +66,7 @@ def create_activity(contact_id: str, activity: Activity) -> Operation[ActivityRe
     except RecordGoneError as error:
         raise _contact_gone(contact_id, error.detail, error.code) from error
     except RecordRejectedError as error:
-        if "associations are not valid" in error.detail.lower() or f"CONTACT={contact_id}" in error.detail:
+        if _NOT_ASSOCIATED.search(error.detail) or f"CONTACT={contact_id}" in error.detail:
             raise _contact_gone(contact_id, error.detail, error.code) from error
         raise
     created = _confirmed(wire.one_object, response)

@@ -109,6 +109,10 @@ def conflict(text: str, context: Mapping[str, Any], *, code: str) -> DuplicateRe
 
 
 def _bad_request(request: Request, response: Response, body: ErrorBody) -> CrmError:
+    gone = next(named(body.context, "INVALID_OBJECT_IDS"), None)
+    if gone is not None:
+        message = "The record is no longer in HubSpot under this id."
+        return RecordGoneError(message, external_id=gone, detail=body.text, code="INVALID_OBJECT_IDS")
     field, code = body.culprit()
     unknown = code == "PROPERTY_DOESNT_EXIST" or (field is not None and "does not exist" in body.message)
     if unknown:
