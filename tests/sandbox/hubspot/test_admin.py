@@ -80,6 +80,22 @@ def test_a_rep_is_another_user_than_the_integration(client: TestClient) -> None:
     assert read(client, record_id, "hs_updated_by_user_id") == own
 
 
+@pytest.mark.parametrize(("moves", "minute"), [(True, "01"), (False, "00")])
+def test_a_background_change_has_no_author_and_moves_the_stamp_only_if_told(
+    client: TestClient, crm: HubSpotCrm, moves: bool, minute: str
+) -> None:
+    admin(client, "settings", background_moves_modified=moves)
+    record_id = make_contact(client)
+    crm.clock.advance(60)
+    admin(client, "edit", id=record_id, properties={"weighted_score": 7}, background=True)
+    names = ("weighted_score", "lastmodifieddate", "hs_updated_by_user_id")
+    assert read(client, record_id, *names) == {
+        "weighted_score": "7",
+        "lastmodifieddate": f"2026-11-20T12:{minute}:00.123Z",
+        "hs_updated_by_user_id": "1000001",
+    }
+
+
 def test_an_archived_contact_comes_back_with_its_id(client: TestClient, crm: HubSpotCrm) -> None:
     record_id = make_contact(client, email="a@example.com")
     admin(client, "delete", id=record_id)
@@ -229,6 +245,9 @@ class TestFaults:
         log = client.get("/__sandbox__/requests").json()
         assert log["counts"]["by_operation"] == {"contacts.create": 1, "contacts.update": 1, "calls.list": 1}
         assert log["requests"][1]["record_ids"] == [record_id]
+
+    def test_a_too_long_address_is_a_414(self, client: TestClient) -> None:
+        assert client.get(CONTACTS, params={"properties": "x" * 17_000}).status_code == 414
 
     def test_unknown_paths_and_methods_are_hubspots_404_and_405(self, client: TestClient) -> None:
         assert client.get("/crm/v9/objects").json()["status"] == "error"

@@ -166,6 +166,14 @@ class TestRateLimits:
         assert "x-hubspot-ratelimit-daily" not in headers
         assert headers["x-hubspot-ratelimit-max"] == "110"
 
+    @pytest.mark.parametrize("promised", [True, False])
+    def test_whether_a_429_says_when_to_come_back_is_a_setting(
+        self, client: TestClient, promised: bool
+    ) -> None:
+        admin(client, "settings", rate_limits=True, ten_secondly_limit=0, retry_after_on_429=promised)
+        answer = client.get(CONTACTS)
+        assert (answer.status_code, "retry-after" in answer.headers) == (429, promised)
+
     def test_limits_can_be_switched_off(self, client: TestClient) -> None:
         admin(client, "settings", rate_limits=False, ten_secondly_limit=1, search_secondly_limit=1)
         make_contact(client)

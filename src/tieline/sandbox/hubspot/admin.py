@@ -12,6 +12,7 @@ from tieline.sandbox.hubspot.schema import Option, find_type
 from tieline.sandbox.hubspot.seeding import REP, seed_contacts
 from tieline.sandbox.hubspot.shelf import Shelf
 from tieline.sandbox.hubspot.tokens import APP_ID, APP_USER
+from tieline.sandbox.hubspot.values import as_text
 from tieline.sandbox.hubspot.wire import HubSpotError
 from tieline.sandbox.hubspot.writes import Link, Writer
 from tieline.sandbox.kernel.errors import AdminError
@@ -55,11 +56,16 @@ class Admin:
         return self._shown(shelf, record)
 
     def edit(self, spec: JsonObject) -> JsonObject:
-        """`{"object", "id", "properties", "stamp_seconds_ago"}`; an older stamp is a late commit."""
-        _only(spec, "object", "id", "properties", "stamp_seconds_ago", *_WHO)
+        """`{"object", "id", "properties", "stamp_seconds_ago"}`; an older stamp is a late commit.
+
+        `"background": true` sets values as HubSpot computes them: also read-only ones, and nobody is the author.
+        """
+        _only(spec, "object", "id", "properties", "stamp_seconds_ago", "background", *_WHO)
         shelf = self._shelf(spec)
         record = self._live(shelf, spec)
         writer = self._writer(spec)
+        if get_bool(spec, "background"):
+            return self._recompute(shelf, record, writer, get_object(spec, "properties"))
         ago = get_number(spec, "stamp_seconds_ago") if "stamp_seconds_ago" in spec else None
         at = None if ago is None else self._portal.now() - int(ago * 1000)
         try:
@@ -67,6 +73,12 @@ class Admin:
             writer.update(shelf, record, values, at)
         except HubSpotError as error:
             raise AdminError(error.message, error.status) from error
+        return self._shown(shelf, record)
+
+    def _recompute(self, shelf: Shelf, record: Record, writer: Writer, properties: JsonObject) -> JsonObject:
+        for name in properties:
+            self._property_name(shelf, name)
+        writer.recompute(shelf, record, {name: as_text(value) for name, value in properties.items()})
         return self._shown(shelf, record)
 
     def delete(self, spec: JsonObject) -> JsonObject:
@@ -145,6 +157,8 @@ class Admin:
         if name not in USERS:
             raise AdminError(f"there is no user {name!r}; known: {', '.join(USERS)}")
         user = USERS[name]
+        if get_bool(spec, "background"):
+            return Writer(self._portal, Actor("CALCULATED", "", 0))
         app = name == "integration"
         actor = Actor("INTEGRATION", str(APP_ID), user) if app else Actor("CRM_UI", f"userId:{user}", user)
         lag = get_number(spec, "index_lag_seconds") if "index_lag_seconds" in spec else None

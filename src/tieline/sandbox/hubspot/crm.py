@@ -24,6 +24,8 @@ from tieline.sandbox.kernel.values import JsonObject
 
 __all__ = ["DEFAULT_TOKEN", "HubSpotCrm"]
 
+# Not documented by HubSpot; what its front servers commonly allow.
+MAX_URI = 16_384
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _FOUND, _TOKEN = "hubspot.route", "hubspot.token"
 
@@ -63,6 +65,8 @@ class HubSpotCrm:
         exchange = exchange_of(request)
         found = find_route(request.method, exchange.path)
         request.scope[_FOUND] = found
+        if len(exchange.path) + len(exchange.query) > MAX_URI:
+            return self.authentic_error(414).response()
         if found is None or found.public:
             return None
         try:

@@ -17,13 +17,19 @@ Headers = dict[str, str]
 
 @dataclass(slots=True)
 class LimitSettings:
-    """`enforced` False counts and reports but refuses nothing."""
+    """`enforced` False counts and reports but refuses nothing.
+
+    `retry_after` puts a Retry-After on a 429, `daily_headers_on_oauth` the daily headers on OAuth answers; HubSpot
+    promises neither.
+    """
 
     enforced: bool = True
     ten_secondly: int = 100
     oauth_ten_secondly: int = 110
     daily: int = 250_000
     search_secondly: int = 5
+    retry_after: bool = False
+    daily_headers_on_oauth: bool = False
 
 
 @dataclass(slots=True)
@@ -36,6 +42,14 @@ class RateLimits:
 
     def count(self, token: str, now: int, zone: str, *, search: bool, oauth: bool) -> None:
         """Counts one request; raises the 429 that HubSpot answers when a limit is used up."""
+        try:
+            self._count(token, now, zone, search=search, oauth=oauth)
+        except HubSpotError as error:
+            if self.settings.retry_after:
+                error.headers["Retry-After"] = "1" if search else "10"
+            raise
+
+    def _count(self, token: str, now: int, zone: str, *, search: bool, oauth: bool) -> None:
         self._turn_day(now, zone)
         if self.settings.enforced and self.used_today >= self.settings.daily:
             raise daily_limit()
@@ -48,7 +62,7 @@ class RateLimits:
     def headers(self, token: str | None, now: int, *, search: bool, oauth: bool) -> Headers:
         """What an answer carries: no ten-second headers on search, no daily ones for OAuth."""
         headers: Headers = {}
-        if not oauth:
+        if not oauth or self.settings.daily_headers_on_oauth:
             left = max(self.settings.daily - self.used_today, 0)
             headers["X-HubSpot-RateLimit-Daily"] = str(self.settings.daily)
             headers["X-HubSpot-RateLimit-Daily-Remaining"] = str(left)

@@ -19,13 +19,16 @@ ID_STEP = 50
 
 @dataclass(slots=True)
 class PortalSettings:
-    """What the admin API can set. The last five decide questions that no public source answers.
+    """What the admin API can set. From `cleared_reads_as` on they decide what no public source answers.
 
     cleared_reads_as: a cleared property is read as `null` or as `empty` text.
     identical_write_moves_modified: writing the values that are there moves the modified time.
     merged_read: reading one record by a merged-away id answers the survivor (`redirect`) or 404 (`missing`).
     merge_assigns_new_id: a merge makes a record with an id of its own, and both old ids are merged away.
     shuffle_batches: results of batches do not come in the order of their inputs.
+    history_limit: most records of a page or batch that asks for histories.
+    association_batch_limit: most inputs of a batch that writes associations.
+    background_moves_modified: what HubSpot computes by itself moves the modified time.
     """
 
     portal_id: int = 24681012
@@ -40,6 +43,9 @@ class PortalSettings:
     merged_read: str = "redirect"
     merge_assigns_new_id: bool = False
     shuffle_batches: bool = True
+    history_limit: int = 50
+    association_batch_limit: int = 2_000
+    background_moves_modified: bool = True
 
 
 class Portal:

@@ -49,6 +49,22 @@ class Property:
 
     def as_json(self, *, archived: bool = False) -> ObjectJson:
         """In the member order of recorded answers."""
+        body = self._definition()
+        if not self._has("D") or self._has("A") or archived:
+            body["archived"] = archived
+        body |= {"hasUniqueValue": self.unique, "hidden": self._has("H")}
+        if self._has("D"):
+            body["hubspotDefined"] = True
+        if not self._has("D") or self._has("$"):
+            body["showCurrencySymbol"] = False
+        body["modificationMetadata"] = self._modification()
+        body["formField"] = self._has("F")
+        if self._has("K"):
+            body["calculationFormula"] = ""
+        body["dataSensitivity"] = "non_sensitive"
+        return body
+
+    def _definition(self) -> ObjectJson:
         body: ObjectJson = {
             "updatedAt": _DEFINED_AT,
             "createdAt": _DEFINED_AT,
@@ -67,18 +83,6 @@ class Property:
             "calculated": self._has("C"),
             "externalOptions": self._has("X"),
         }
-        if not self._has("D") or self._has("A") or archived:
-            body["archived"] = archived
-        body |= {"hasUniqueValue": self.unique, "hidden": self._has("H")}
-        if self._has("D"):
-            body["hubspotDefined"] = True
-        if not self._has("D") or self._has("$"):
-            body["showCurrencySymbol"] = False
-        body["modificationMetadata"] = self._modification()
-        body["formField"] = self._has("F")
-        if self._has("K"):
-            body["calculationFormula"] = ""
-        body["dataSensitivity"] = "non_sensitive"
         return body
 
     def _modification(self) -> ObjectJson:

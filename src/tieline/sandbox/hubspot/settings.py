@@ -23,28 +23,30 @@ _LIMITS = {
     "daily_limit": "daily",
     "search_secondly_limit": "search_secondly",
 }
+_SWITCHES = {
+    "rate_limits": "enforced",
+    "retry_after_on_429": "retry_after",
+    "daily_headers_on_oauth": "daily_headers_on_oauth",
+}
 _CHOICES = {"cleared_reads_as": ("null", "empty"), "merged_read": ("redirect", "missing")}
 _PORTAL = frozenset(item.name for item in fields(PortalSettings))
-_OTHERS = frozenset(
-    {"rate_limits", "access_tokens", "client_id", "client_secret", "refresh_tokens", "auth_codes"}
-)
+_OTHERS = frozenset({"access_tokens", "client_id", "client_secret", "refresh_tokens", "auth_codes"})
 
 
 def change_settings(portal: Portal, spec: JsonObject) -> JsonObject:
     """Changes what `spec` names, all of it or nothing; answers every setting."""
-    unknown = sorted(set(spec) - _PORTAL - _OTHERS - set(_LIMITS))
+    unknown = sorted(set(spec) - _PORTAL - _OTHERS - set(_LIMITS) - set(_SWITCHES))
     if unknown:
         raise AdminError(f"there is no setting {unknown[0]!r}")
     changed = {name: _portal_value(portal, spec, name) for name in spec if name in _PORTAL}
     limits = {_LIMITS[name]: get_int(spec, name) for name in spec if name in _LIMITS}
+    limits |= {_SWITCHES[name]: get_bool(spec, name) for name in spec if name in _SWITCHES}
     tokens = _tokens(spec) if "access_tokens" in spec else None
     refresh = (
         dict.fromkeys(get_texts(spec, "refresh_tokens"), ALL_SCOPES) if "refresh_tokens" in spec else None
     )
     codes = dict.fromkeys(get_texts(spec, "auth_codes"), ALL_SCOPES) if "auth_codes" in spec else None
     credentials = {name: get_text(spec, name) for name in ("client_id", "client_secret") if name in spec}
-    if "rate_limits" in spec:
-        portal.limits.settings.enforced = get_bool(spec, "rate_limits")
     for name, value in changed.items():
         setattr(portal.settings, name, value)
     for name, number in limits.items():
@@ -66,7 +68,7 @@ def all_settings(portal: Portal) -> JsonObject:
     return {
         **asdict(portal.settings),
         **{name: getattr(limits, field) for name, field in _LIMITS.items()},
-        "rate_limits": limits.enforced,
+        **{name: getattr(limits, field) for name, field in _SWITCHES.items()},
         "access_tokens": [_shown(token) for token in tokens.static.values()],
         "client_id": tokens.client_id,
         "client_secret": tokens.client_secret,

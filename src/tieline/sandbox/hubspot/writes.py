@@ -89,6 +89,16 @@ class Writer:
         self._touched(record)
         return record
 
+    def recompute(self, shelf: Shelf, record: Record, values: Mapping[str, str]) -> None:
+        """Sets properties as HubSpot does by itself: read-only ones too, and on nobody's behalf."""
+        at = self._portal.now()
+        for name, value in values.items():
+            self._keep_version(shelf, record, name, value, at)
+        props = {**record.state.props, **values}
+        moves = self._portal.settings.background_moves_modified
+        modified = at if moves else record.state.modified
+        self._replace(shelf, record, record.state._replace(props=props, modified=modified))
+
     def update(
         self, shelf: Shelf, record: Record, values: Mapping[str, str], at: int | None = None
     ) -> dict[str, str]:

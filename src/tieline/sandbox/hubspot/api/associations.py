@@ -11,7 +11,7 @@ from tieline.sandbox.hubspot.schema import OBJECT_TYPES
 from tieline.sandbox.hubspot.shelf import Shelf
 from tieline.sandbox.hubspot.wire import HubSpotError, ObjectJson, bad_request, iso, json_answer, no_content
 
-MAX_READ, MAX_WRITE, MAX_PAGE = 1_000, 2_000, 500
+MAX_READ, MAX_PAGE = 1_000, 500
 
 
 def list_associations(call: Call) -> Response:
@@ -60,14 +60,17 @@ def delete_association(call: Call) -> Response:
 
 def batch_default(call: Call) -> Response:
     source, target = _ends(call, access="write")
-    pairs = [_pair_nodes(item, source, target) for item in _inputs(call, MAX_WRITE)]
+    pairs = [
+        _pair_nodes(item, source, target)
+        for item in _inputs(call, call.portal.settings.association_batch_limit)
+    ]
     return _defaults(call, source, target, pairs)
 
 
 def batch_create(call: Call) -> Response:
     source, target = _ends(call, access="write")
     planned: list[tuple[Node, Node, list[LinkType]]] = []
-    for item in _inputs(call, MAX_WRITE):
+    for item in _inputs(call, call.portal.settings.association_batch_limit):
         one, other = _pair_nodes(item, source, target)
         if call.version == "v3":
             kinds = [default_type(source.kind.name, target.kind.name)]
@@ -103,7 +106,7 @@ def batch_read(call: Call) -> Response:
 
 def batch_archive(call: Call) -> Response:
     source, target = _ends(call, access="write")
-    for item in _inputs(call, MAX_WRITE):
+    for item in _inputs(call, call.portal.settings.association_batch_limit):
         one = Node(source.kind.name, _number(text(member(item, "from"), "id")))
         ends = item.get("to")
         for end in objects(ends if isinstance(ends, list) else [ends], "to"):

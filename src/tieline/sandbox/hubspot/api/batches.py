@@ -41,6 +41,9 @@ def batch_read(call: Call) -> Response:
     if not shelf.is_unique(name):
         raise bad_request(f"{name} is not a unique property of {shelf.kind.upper}")
     view = View(call.portal, shelf, texts(body, "properties"), texts(body, "propertiesWithHistory"))
+    history = call.portal.settings.history_limit
+    if body.get("propertiesWithHistory") and len(inputs) > history:
+        raise bad_request(f"The maximum number of inputs with property histories is {history}")
     outcome = Outcome(call.portal.now())
     for wanted in dict.fromkeys(text(item, "id") for item in inputs):
         record = _archived(shelf, wanted) if call.flag("archived") else shelf.find(name, wanted)

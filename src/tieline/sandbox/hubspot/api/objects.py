@@ -16,7 +16,7 @@ from tieline.sandbox.hubspot.wire import (
 )
 from tieline.sandbox.hubspot.writes import Link
 
-DEFAULT_PAGE, MAX_PAGE, MAX_PAGE_WITH_HISTORY = 10, 100, 50
+DEFAULT_PAGE, MAX_PAGE = 10, 100
 
 
 def list_records(call: Call) -> Response:
@@ -137,7 +137,7 @@ def default_link(source: Shelf, target: Shelf, target_id: int) -> Link:
 
 def _limit(call: Call) -> int:
     given = call.query("limit") or str(DEFAULT_PAGE)
-    most = MAX_PAGE_WITH_HISTORY if call.names("propertiesWithHistory") else MAX_PAGE
+    most = call.portal.settings.history_limit if call.names("propertiesWithHistory") else MAX_PAGE
     if not given.isdigit() or not 1 <= int(given) <= most:
         raise bad_request(f"limit must be between 1 and {most}")
     return int(given)

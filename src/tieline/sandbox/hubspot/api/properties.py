@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from tieline.sandbox.hubspot.api.call import Call, Json, members, objects, text
-from tieline.sandbox.hubspot.links import LINK_TYPES
+from tieline.sandbox.hubspot.links import LINK_TYPES, LinkType
 from tieline.sandbox.hubspot.schema import OBJECT_TYPES, Option, Property
 from tieline.sandbox.hubspot.shelf import Shelf
 from tieline.sandbox.hubspot.wire import (
@@ -115,22 +115,23 @@ def read_schema(call: Call) -> Response:
             "updatedAt": "1970-01-01T00:00:00Z",
             "objectTypeId": kind.id,
             "properties": [item.as_json() for item in call.portal.properties(shelf).values()],
-            "associations": [
-                {
-                    "fromObjectTypeId": OBJECT_TYPES[link.source].id,
-                    "toObjectTypeId": OBJECT_TYPES[link.target].id,
-                    "name": link.name.upper(),
-                    "cardinality": "ONE_TO_MANY",
-                    "inverseCardinality": "ONE_TO_MANY",
-                    "id": str(link.id),
-                    "createdAt": None,
-                    "updatedAt": None,
-                }
-                for link in ends
-            ],
+            "associations": [_association(link) for link in ends],
             "name": kind.upper,
         }
     )
+
+
+def _association(link: LinkType) -> ObjectJson:
+    return {
+        "fromObjectTypeId": OBJECT_TYPES[link.source].id,
+        "toObjectTypeId": OBJECT_TYPES[link.target].id,
+        "name": link.name.upper(),
+        "cardinality": "ONE_TO_MANY",
+        "inverseCardinality": "ONE_TO_MANY",
+        "id": str(link.id),
+        "createdAt": None,
+        "updatedAt": None,
+    }
 
 
 def property_from(body: Json) -> Property:
