@@ -6,26 +6,21 @@ secret out.
 """
 
 import asyncio
-import re
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
-from urllib.parse import quote, urlencode
 
 import httpx2
-import msgspec
 
+from tieline.connectors.transport import sent, written
 from tieline.ports.crm import Connector, Credentials, Identity, Operation, Request, Response, Token
 from tieline.ports.errors import (
     AccessTokenExpiredError,
     CredentialsInvalidError,
     CrmError,
     FatalError,
-    MalformedAnswerError,
     RateLimitedError,
-    TransientError,
 )
 from tieline.ports.session import Clock, OnIdentity, RateGate, TokenStore
 
@@ -34,10 +29,7 @@ T = TypeVar("T")
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024
 RENEW_BEFORE = timedelta(seconds=90)
 
-_PATH = re.compile(r"/(?!/)[A-Za-z0-9\-._~%!$&'()*+,;=:@/]*")
 _PUBLIC_MEMBERS = frozenset({"type", "client_id", "username"})
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class HttpSession:
@@ -157,6 +149,7 @@ class HttpSession:
         async with self._renewing:
             if self._token is not None and self._token.access_token != stale.access_token:
                 return self._token
+            self._token = None
             stored = await self._store.load()
             newer = stored is not None and stored.access_token != stale.access_token
             if stored is not None and newer and not self._expiring(stored):
@@ -181,8 +174,8 @@ class HttpSession:
             raise _refused(error)
         if token.refresh_token is None and refresh is not None:
             token = replace(token, refresh_token=refresh)
-        # Saved before the identity is known: a rotated refresh token must not get lost; whoever loads it
-        # asks. ait self._store.save(token)
+        # Saved before its owner is known, since a rotated refresh token must not get lost; who loads it asks.
+        await self._store.save(token)
         try:
             return await self._adopt(token)
         except AccessTokenExpiredError as expired:
@@ -205,10 +198,12 @@ class HttpSession:
     async def _exchange(self, request: Request, token: Token | None) -> Response:
         """One request and its answer. Raises what the answer stands for."""
         await self._gate.acquire(request.bucket)
-        sendable = self._build(request, token)
-        requested_at = self._clock.now()
+        if request.authenticated and token is None:
+            raise FatalError(f"{request.method} {request.path} needs a token before there is one.")
+        origin = token.base_url if token else self._connector.base_url(self._credentials)
+        sendable = written(self._http, origin, request, token if request.authenticated else None)
         self._sent += 1
-        response = await self._send(request, sendable, requested_at)
+        response = await sent(self._http, sendable, request, self._clock, self._max_bytes)
         for limits in self._connector.limits(response):
             await self._gate.report(limits)
         error = self._connector.classify(request, response)
@@ -224,82 +219,6 @@ class HttpSession:
             await self._gate.pause(request.bucket, error.until)
         raise error
 
-    def _build(self, request: Request, token: Token | None) -> httpx2.Request:
-        if request.authenticated and token is None:
-            raise FatalError(f"{request.method} {request.path} needs a token before there is one.")
-        origin = token.base_url if token else self._connector.base_url(self._credentials)
-        headers = {"accept": "application/json", **{k.lower(): v for k, v in request.headers.items()}}
-        content: bytes | None = None
-        if request.json is not None:
-            content = _encoder.encode(request.json)
-            headers["content-type"] = "application/json"
-        elif request.form is not None:
-            content = urlencode(request.form).encode()
-            headers["content-type"] = "application/x-www-form-urlencoded"
-        if request.authenticated and token is not None:
-            headers["authorization"] = f"Bearer {token.access_token}"
-        try:
-            return self._http.build_request(
-                request.method,
-                _url(origin, request.path, request.query),
-                headers=headers,
-                content=content,
-                timeout=request.timeout_s,
-            )
-        except (ValueError, httpx2.InvalidURL):
-            # The exception may quote a header; so say only where it happened.
-            problem = FatalError(f"{request.method} {request.path} cannot be written as a request.")
-        raise problem
-
-    async def _send(self, request: Request, sendable: httpx2.Request, requested_at: datetime) -> Response:
-        """Raises outside of the handlers: the client's exceptions carry the token."""
-        what = f"{request.method} {request.path}"
-        try:
-            async with asyncio.timeout(request.timeout_s):
-                answer = await self._http.send(sendable, stream=True, follow_redirects=False)
-                try:
-                    body = await self._body(answer)
-                finally:
-                    await answer.aclose()
-            if body is not None:
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(answer.status_code, headers, body, requested_at, self._clock.now())
-            problem: CrmError = MalformedAnswerError(
-                f"The CRM's answer to {what} is larger than {self._max_bytes} bytes.",
-                maybe_applied=request.applies,
-                code="too_large",
-            )
-        except _NOT_SENT as error:
-            problem = TransientError(
-                "The CRM could not be reached.", maybe_applied=False, code=type(error).__name__
-            )
-        except (TimeoutError, httpx2.TimeoutException):
-            problem = TransientError(
-                f"The CRM did not answer {what} within {request.timeout_s:g} s.",
-                maybe_applied=request.applies,
-                code="timeout",
-            )
-        except httpx2.LocalProtocolError:
-            problem = FatalError(f"{what} cannot be written as a request.", code="LocalProtocolError")
-        except (httpx2.RequestError, httpx2.StreamError) as error:
-            problem = TransientError(
-                f"The connection to the CRM was lost during {what}.",
-                maybe_applied=request.applies,
-                code=type(error).__name__,
-            )
-        raise problem
-
-    async def _body(self, answer: httpx2.Response) -> bytes | None:
-        """The decoded body, or None when it is too large."""
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in answer.aiter_bytes():
-            size += len(chunk)
-            if size > self._max_bytes:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)
-
     def _scrub(self, error: CrmError, token: Token | None) -> None:
         """Takes our secrets out of an error's text, should the CRM have echoed one."""
         secrets = [value for name, value in self._credentials.auth.items() if name not in _PUBLIC_MEMBERS]
@@ -310,18 +229,6 @@ class HttpSession:
                 error.message = error.message.replace(secret, "[secret]")
                 error.detail = error.detail.replace(secret, "[secret]")
                 error.args = (error.message,)
-
-
-def _url(origin: str, path: str, query: Mapping[str, str]) -> httpx2.URL:
-    """The request's address under the origin. Raises ValueError for a path that could lead elsewhere."""
-    if not _PATH.fullmatch(path) or "/../" in f"{path}/" or "%2e" in path.lower():
-        raise ValueError("not a path")
-    base = httpx2.URL(origin)
-    tail = f"?{urlencode(query, quote_via=quote)}" if query else ""
-    url = httpx2.URL(f"{origin.rstrip('/')}{path}{tail}")
-    if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port) or url.userinfo:
-        raise ValueError("another origin")
-    return url
 
 
 def _refused(error: AccessTokenExpiredError) -> CredentialsInvalidError:

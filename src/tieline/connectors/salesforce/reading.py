@@ -5,7 +5,7 @@ No read may use OFFSET or a `>` on a timestamp alone: both lose records.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from tieline.connectors.salesforce.types import decode_value
@@ -128,15 +128,13 @@ def read_by_ids(fields: Sequence[CrmField], ids: Sequence[str]) -> Operation[Pag
         raise ValueError(f"at most {READ_BATCH} records can be read at once")
     select = select_contacts(fields)
     records: list[RemoteRecord] = []
-    requested_at = None
+    # Of no record at all nothing can be stale: then the page is as old as can be.
+    requested_at: datetime | None = None
     for chunk in chunks_within(wanted, SOQL_BYTES - 3 * len(select), READ_BATCH):
         rows, response = yield from select_all(f"{select} WHERE Id IN ({','.join(chunk)})")
         records += [record_of(row, fields) for row in rows]
         requested_at = requested_at or response.requested_at
-    if requested_at is None:
-        # Nothing was asked, so nothing can be stale.
-        return Page((), None, None, instants.from_epoch_ms(0) or datetime.min)
-    return Page(records, None, None, requested_at)
+    return Page(records, None, None, requested_at or datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def find_by_phone(fields: Sequence[CrmField], e164: str, phone_fields: Sequence[str]) -> Operation[Page]:
