@@ -35,6 +35,25 @@ MAX_HEAD_BYTES = 16_384
 _DATA = "/services/data/{version}"
 _VERSIONED = re.compile(r"/services/data/v(\d+)\.0(?:/|$)")
 _DAY = timedelta(hours=24)
+_RECORD_HANDLERS: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/composite/sobjects", batches.create_many),
+    ("PATCH", "/composite/sobjects", batches.update_many),
+    ("DELETE", "/composite/sobjects", batches.delete_many),
+    ("POST", "/composite/sobjects/{sobject}", batches.read_many),
+    ("GET", "/composite/sobjects/{sobject}", batches.read_many),
+    ("PATCH", "/composite/sobjects/{sobject}/{key}", batches.upsert_many),
+    ("GET", "/sobjects", rows.sobjects),
+    ("GET", "/sobjects/{sobject}/describe", rows.describe_object),
+    ("GET", "/sobjects/{sobject}/updated", rows.updated),
+    ("GET", "/sobjects/{sobject}/deleted", rows.deleted),
+    ("POST", "/sobjects/{sobject}", rows.create_record),
+    ("GET", "/sobjects/{sobject}/{record_id}", rows.read_record),
+    ("PATCH", "/sobjects/{sobject}/{record_id}", rows.update_record),
+    ("DELETE", "/sobjects/{sobject}/{record_id}", rows.delete_record),
+    ("GET", "/sobjects/{sobject}/{key}/{value:path}", rows.read_by_key),
+    ("PATCH", "/sobjects/{sobject}/{key}/{value:path}", rows.upsert_record),
+    ("DELETE", "/sobjects/{sobject}/{key}/{value:path}", rows.delete_by_key),
+)
 
 
 class SalesforceCrm:
@@ -100,27 +119,11 @@ class SalesforceCrm:
     def routes(self) -> Sequence[BaseRoute]:
         jobs, cursors = self.jobs, self.cursors
         handlers: list[tuple[str, str, Handler]] = [
+            *_RECORD_HANDLERS,
             ("GET", "/query", lambda call: querying.query(call, cursors, deleted=False)),
             ("GET", "/query/{locator}", lambda call: querying.query_more(call, cursors)),
             ("GET", "/queryAll", lambda call: querying.query(call, cursors, deleted=True)),
             ("GET", "/queryAll/{locator}", lambda call: querying.query_more(call, cursors)),
-            ("POST", "/composite/sobjects", batches.create_many),
-            ("PATCH", "/composite/sobjects", batches.update_many),
-            ("DELETE", "/composite/sobjects", batches.delete_many),
-            ("POST", "/composite/sobjects/{sobject}", batches.read_many),
-            ("GET", "/composite/sobjects/{sobject}", batches.read_many),
-            ("PATCH", "/composite/sobjects/{sobject}/{key}", batches.upsert_many),
-            ("GET", "/sobjects", rows.sobjects),
-            ("GET", "/sobjects/{sobject}/describe", rows.describe_object),
-            ("GET", "/sobjects/{sobject}/updated", rows.updated),
-            ("GET", "/sobjects/{sobject}/deleted", rows.deleted),
-            ("POST", "/sobjects/{sobject}", rows.create_record),
-            ("GET", "/sobjects/{sobject}/{record_id}", rows.read_record),
-            ("PATCH", "/sobjects/{sobject}/{record_id}", rows.update_record),
-            ("DELETE", "/sobjects/{sobject}/{record_id}", rows.delete_record),
-            ("GET", "/sobjects/{sobject}/{key}/{value:path}", rows.read_by_key),
-            ("PATCH", "/sobjects/{sobject}/{key}/{value:path}", rows.upsert_record),
-            ("DELETE", "/sobjects/{sobject}/{key}/{value:path}", rows.delete_by_key),
             ("GET", "/jobs/query", jobs.list),
             ("POST", "/jobs/query", jobs.create),
             ("GET", "/jobs/query/{job_id}", jobs.read),

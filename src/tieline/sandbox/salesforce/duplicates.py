@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tieline.sandbox.kernel.values import JsonObject
 from tieline.sandbox.salesforce.errors import SalesforceError
 from tieline.sandbox.salesforce.org import Organisation
 from tieline.sandbox.salesforce.schema import ObjectSchema
@@ -67,18 +68,7 @@ def check_duplicates(
 
 
 def _detected(org: Organisation, sobject: str, ids: list[str]) -> SalesforceError:
-    records = [
-        {
-            "additionalInformation": [],
-            "fieldDiffs": [],
-            "matchConfidence": 100.0,
-            "record": {
-                "attributes": {"type": sobject, "url": f"/services/data/v68.0/sobjects/{sobject}/{found_id}"},
-                "Id": found_id,
-            },
-        }
-        for found_id in ids[:5]
-    ]
+    records = [_match_record(sobject, found_id) for found_id in ids[:5]]
     match = {
         "entityType": sobject,
         "errors": [],
@@ -97,3 +87,13 @@ def _detected(org: Organisation, sobject: str, ids: list[str]) -> SalesforceErro
         "matchResults": [match],
     }
     return SalesforceError("DUPLICATES_DETECTED", message, fields=[], extra={"duplicateResult": result})
+
+
+def _match_record(sobject: str, record_id: str) -> JsonObject:
+    url = f"/services/data/v68.0/sobjects/{sobject}/{record_id}"
+    return {
+        "additionalInformation": [],
+        "fieldDiffs": [],
+        "matchConfidence": 100.0,
+        "record": {"attributes": {"type": sobject, "url": url}, "Id": record_id},
+    }

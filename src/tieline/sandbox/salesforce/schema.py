@@ -48,6 +48,38 @@ _SOAP = {
     "datetime": "xsd:dateTime",
     "address": "urn:address",
 }
+_INT_DIGITS = 8
+_SAME_FOR_ALL: JsonObject = {
+    **dict.fromkeys(
+        (
+            "autoNumber",
+            "cascadeDelete",
+            "caseSensitive",
+            "dependentPicklist",
+            "deprecatedAndHidden",
+            "displayLocationInDecimal",
+            "encrypted",
+            "highScaleNumber",
+            "htmlFormatted",
+            "restrictedDelete",
+            "writeRequiresMasterRead",
+        ),
+        False,
+    ),
+    **dict.fromkeys(
+        (
+            "controllerName",
+            "defaultValueFormula",
+            "filteredLookupInfo",
+            "inlineHelpText",
+            "mask",
+            "maskType",
+            "referenceTargetField",
+            "relationshipOrder",
+        ),
+        None,
+    ),
+}
 STRING_TYPES = frozenset(
     {
         "string",
@@ -115,46 +147,25 @@ class Field:
         stringy = self.type in STRING_TYPES
         identity = self.type in ("id", "reference")
         flags = {name: name in self.on for name in (*_FLAGS.values(), *_WORDS.values())}
-        default: object = self.default
-        if self.type == "boolean":
-            default = self.default == "true"
         return {
+            **_SAME_FOR_ALL,
             **flags,
-            "autoNumber": False,
             "byteLength": self.length * 3 if stringy else self.length if identity else 0,
             "calculatedFormula": self.formula,
-            "cascadeDelete": False,
-            "caseSensitive": False,
             "compoundFieldName": self.compound,
-            "controllerName": None,
-            "defaultValue": default,
-            "defaultValueFormula": None,
-            "dependentPicklist": False,
-            "deprecatedAndHidden": False,
-            "digits": 8 if self.type == "int" else 0,
-            "displayLocationInDecimal": False,
-            "encrypted": False,
+            "defaultValue": self.default == "true" if self.type == "boolean" else self.default,
+            "digits": _INT_DIGITS if self.type == "int" else 0,
             "extraTypeInfo": self.info,
-            "filteredLookupInfo": None,
-            "highScaleNumber": False,
-            "htmlFormatted": False,
-            "inlineHelpText": None,
             "label": self.label,
             "length": self.length,
-            "mask": None,
-            "maskType": None,
             "name": self.name,
             "picklistValues": [option.describe() for option in self.options],
             "precision": self.precision,
-            "referenceTargetField": None,
             "referenceTo": list(self.targets),
             "relationshipName": self.relation,
-            "relationshipOrder": None,
-            "restrictedDelete": False,
             "scale": self.scale,
             "soapType": _SOAP.get(self.type, "xsd:string"),
             "type": self.type,
-            "writeRequiresMasterRead": False,
         }
 
 
