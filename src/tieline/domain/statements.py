@@ -17,9 +17,11 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 _CLOSERS = "\"')]}*_" + "\u201d\u2019\u00bb" + "\uff09\uff3d" + "\u300d\u300f\u3011\u300b"
 _WIDE_MARKS = "\u3002\uff01\uff1f\uff61"
 _ARABIC_MARKS = "\u061f\u06d4\u0964"
-# A mark of a script without spaces ends a sentence whatever follows; any other only before a blank.
+_MARKS = f".!?\u2026{_ARABIC_MARKS}"
+# A mark of a script without spaces ends a sentence whatever follows; any other only before a blank. Possessive, and
+# begun only where a run of marks begins, so that a long run in a hostile text costs no more than its length.
 _END = re.compile(
-    rf"[{_WIDE_MARKS}]+[{re.escape(_CLOSERS)}]*|[.!?\u2026{_ARABIC_MARKS}]+[{re.escape(_CLOSERS)}]*(?=\s)"
+    rf"[{_WIDE_MARKS}]++[{re.escape(_CLOSERS)}]*+|(?<![{_MARKS}])[{_MARKS}]++[{re.escape(_CLOSERS)}]*+(?=\s)"
 )
 
 _TITLE_WORDS = """
@@ -33,7 +35,7 @@ _SHORT_WORDS = """
 # Before a dot, titles never end a sentence, and short words do only if a capital letter follows.
 _TITLES: Final = frozenset(_TITLE_WORDS.split())
 _SHORTENED: Final = frozenset(_SHORT_WORDS.split())
-_LAST_WORD = re.compile("[^\\s(\\[{\"'\u201c\u2018\u00ab]*$")
+_OPENERS = re.compile("[(\\[{\"'\u201c\u2018\u00ab]")
 _INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _LIST_MARK = re.compile(r"[\W_]*(?:\d{1,3}|[^\W\d_])[.)]*")
 
@@ -120,13 +122,19 @@ def _ends_sentence(sentence: str, following: str) -> bool:
         return not following.islower()
     if not body.endswith("."):
         return True
-    word = _LAST_WORD.search(body[:-1])
-    last = word.group().lower() if word else ""
+    last = _last_word(body[:-1]).lower()
     if last in _TITLES:
         return False
     if last in _SHORTENED:
         return following.isupper()
     return _INITIAL.fullmatch(last) is None
+
+
+def _last_word(text: str) -> str:
+    """What stands between the last blank or opening bracket and the end."""
+    if not text or text[-1].isspace():
+        return ""
+    return _OPENERS.split(text.rsplit(None, 1)[-1])[-1]
 
 
 def _gap(parts: tuple[Piece, ...], left: int, right: int) -> str:
