@@ -11,10 +11,10 @@ from tieline.sandbox.kernel.app import make_app
 from tieline.sandbox.kernel.server import LoopbackServer
 
 
-@pytest.fixture(params=["static token", "oauth"])
+@pytest.fixture
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[HubSpotWorld]:
-    """An empty portal whose search index lags."""
+    """An empty portal whose search index lags; a test class with `oauth = True` signs in by OAuth."""
     crm = create({"index_lag_seconds": INDEX_LAG_S, "rate_limits": False})
     with LoopbackServer(make_app(crm)) as server:
         async with httpx2.AsyncClient() as http:
-            yield HubSpotWorld(server.url, http, oauth=request.param == "oauth")
+            yield HubSpotWorld(server.url, http, oauth=getattr(request.cls, "oauth", False))
