@@ -236,6 +236,27 @@ async def test_versions_outside_the_range_are_not_found_and_the_list_needs_no_se
     assert versions[-1] == {"label": "Winter '27", "url": "/services/data/v68.0", "version": "68.0"}
 
 
+async def test_the_organisation_and_its_users_can_be_read_and_not_written(client: Client) -> None:
+    await client.admin("settings", org_id="00Dzz0000000001EAA", time_zone="Europe/Berlin")
+    own = await client.rows("SELECT Id, TimeZoneSidKey FROM Organization LIMIT 1")
+    assert own == [{"Id": "00Dzz0000000001EAA", "TimeZoneSidKey": "Europe/Berlin"}]
+    users = await client.rows(
+        "SELECT Id FROM User WHERE Username = 'integration@example.com' AND IsActive = true"
+    )
+    assert users == [{"Id": USERS["integration"]}]
+    refused = await client.send("POST", "/sobjects/User", {"LastName": "x"})
+    assert error_of(refused) == (400, "INVALID_TYPE_FOR_OPERATION")
+    stranger = {"LastName": "x", "OwnerId": "005al0000000zzzAAA"}
+    assert error_of(await client.send("POST", "/sobjects/Contact", stranger)) == (
+        400,
+        "INVALID_CROSS_REFERENCE_KEY",
+    )
+
+
+async def test_a_setting_in_seconds_takes_fractions(client: Client) -> None:
+    assert (await client.admin("settings", bulk_seconds=0.5))["bulk_seconds"] == 0.5
+
+
 async def test_the_same_seed_gives_the_same_contacts(client: Client, crm: SalesforceCrm) -> None:
     await client.admin("seed", contacts=50, seed=9)
     other = SalesforceCrm(crm.clock)

@@ -115,6 +115,8 @@ class Admin:
             if old is None:
                 raise AdminError(f"there is no setting {name!r}; known: {', '.join(_setting_names())}")
             setattr(current, name, _same_kind(name, value, old))
+        if set(spec) & {"org_id", "time_zone", "username"}:
+            self._org.put_identity()
         if "formula_threshold" in spec:
             self._recompute()
         if "task_key_field" in spec:

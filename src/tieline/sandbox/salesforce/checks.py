@@ -8,13 +8,13 @@ from tieline.sandbox.salesforce import errors
 from tieline.sandbox.salesforce.coercion import Value
 from tieline.sandbox.salesforce.duplicates import check_unique
 from tieline.sandbox.salesforce.errors import SalesforceError
+from tieline.sandbox.salesforce.objects import READ_ONLY
 from tieline.sandbox.salesforce.org import Organisation
 from tieline.sandbox.salesforce.schema import ObjectSchema
 from tieline.sandbox.salesforce.store import Record
 
 _FOREIGN_PREFIXES = {
     "Account": "001",
-    "User": "005",
     "Group": "00G",
     "Opportunity": "006",
     "Case": "500",
@@ -34,6 +34,12 @@ def check_required(schema: ObjectSchema, record: Record) -> None:
         raise SalesforceError(
             "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", fields=missing
         )
+
+
+def check_type(schema: ObjectSchema, operation: str) -> None:
+    if schema.name in READ_ONLY:
+        message = f"entity type {schema.name} does not support {operation}"
+        raise SalesforceError("INVALID_TYPE_FOR_OPERATION", message, fields=[])
 
 
 def check_lock(org: Organisation, exchange: Exchange | None, record_id: str | None) -> None:

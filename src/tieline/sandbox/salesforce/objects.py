@@ -26,19 +26,23 @@ _LISTED_TRUE = (
 _CHILDREN = {
     "Contact": (("Contact", "ReportsToId", None), ("Task", "WhoId", "Tasks")),
     "Lead": (("Task", "WhoId", "Tasks"),),
-    "Task": (),
 }
+_MERGEABLE = frozenset({"Contact", "Lead"})
+_WRITES = ("createable", "deletable", "undeletable", "updateable")
+READ_ONLY = frozenset({"Organization", "User"})
 MASTER_RECORD_TYPE = "012000000000000AAA"
 
 
 def load_objects(modified: str) -> dict[str, ObjectSchema]:
-    """Contact, Lead and Task as they are before anybody changes their schema."""
+    """The objects as they are before anybody changes their schema; Organization and User can only be read."""
     return {
         schema.name: schema
         for schema in (
             _load("Contact", "Contacts", "003", "contact.txt", modified),
             _load("Lead", "Leads", "00Q", "lead.txt", modified),
             _load("Task", "Tasks", "00T", "task.txt", modified),
+            _load("User", "Users", "005", "user.txt", modified),
+            _load("Organization", "Organization", "00D", "organization.txt", modified),
         )
     }
 
@@ -46,7 +50,7 @@ def load_objects(modified: str) -> dict[str, ObjectSchema]:
 def _load(name: str, plural: str, prefix: str, table: str, modified: str) -> ObjectSchema:
     text = (resources.files(__package__) / "tables" / table).read_text("utf-8")
     fields = {field.name: field for field in parse_table(text)}
-    return ObjectSchema(name, name, plural, prefix, modified, fields, mergeable=name != "Task")
+    return ObjectSchema(name, name, plural, prefix, modified, fields, mergeable=name in _MERGEABLE)
 
 
 def describe(schema: ObjectSchema, fields: Iterable[Field], version: str, origin: str) -> JsonObject:
@@ -54,7 +58,7 @@ def describe(schema: ObjectSchema, fields: Iterable[Field], version: str, origin
     return {
         **describe_global(schema, version),
         "actionOverrides": [],
-        "childRelationships": [_child(*child) for child in _CHILDREN[schema.name]],
+        "childRelationships": [_child(*child) for child in _CHILDREN.get(schema.name, ())],
         "compactLayoutable": True,
         "fields": [field.describe() for field in fields],
         "listviewable": None,
@@ -74,6 +78,7 @@ def describe_global(schema: ObjectSchema, version: str) -> JsonObject:
     return {
         **dict.fromkeys(_LISTED_FALSE, False),
         **dict.fromkeys(_LISTED_TRUE, True),
+        **dict.fromkeys(_WRITES, schema.name not in READ_ONLY),
         "keyPrefix": schema.prefix,
         "label": schema.label,
         "labelPlural": schema.plural,

@@ -44,24 +44,25 @@ class OrgSettings:
     """What can be set at any time; see docs/sandbox.md for each."""
 
     org_id: str = DEFAULT_ORG_ID
+    time_zone: str = "GMT"
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"
     client_credentials_enabled: bool = True
     username: str = "integration@example.com"
     jwt_public_key: str = ""
-    session_seconds: float = 7200
+    session_seconds: float = 7200.0
     instance_url: str = ""
     api_limit: int = 100_000
     page_size: int = 2000
-    locator_seconds: float = 172_800
-    bulk_seconds: float = 0
+    locator_seconds: float = 172_800.0
+    bulk_seconds: float = 0.0
     bulk_page_rows: int = 50_000
     allow_versions: str = "42-68"
     duplicate_fields: list[str] = field(default_factory=list)
     duplicate_allow_save: bool = True
     identical_update_moves_stamp: bool = True
     type_errors_fail_request: bool = False
-    formula_threshold: float = 50
+    formula_threshold: float = 50.0
     task_key_field: str = ""
 
 
@@ -78,6 +79,33 @@ class Organisation:
         self.unique: dict[tuple[str, str], dict[str, str]] = {}
         self.children: dict[str, set[str]] = {}
         self._hidden_before: dict[str, frozenset[str]] = {}
+        self.put_identity()
+
+    def put_identity(self) -> None:
+        """The rows of Organization and User, which follow the settings."""
+        at = self.now()
+        system: Record = {"IsDeleted": False, "CreatedDate": at, "LastModifiedDate": at, "SystemModstamp": at}
+        zone, table = self.settings.time_zone, self.tables["Organization"]
+        for old in list(table.rows):
+            table.purge(old)
+        org_id = normalise_id(self.settings.org_id) or self.settings.org_id
+        own: Record = {"Id": org_id, "Name": "Sandbox", "TimeZoneSidKey": zone, "LanguageLocaleKey": "en_US"}
+        own |= {
+            "DefaultLocaleSidKey": "en_US",
+            "OrganizationType": "Developer Edition",
+            "InstanceName": "SBX1",
+        }
+        table.put(org_id, {**own, **system})
+        for name, user_id in USERS.items():
+            username = self.settings.username if name == "integration" else f"{name}@example.com"
+            user: Record = {
+                "Id": user_id,
+                "LastName": name.title(),
+                "Name": name.title(),
+                "Username": username,
+            }
+            user |= {"Email": username, "IsActive": True, "TimeZoneSidKey": zone, "UserType": "Standard"}
+            self.tables["User"].put(user_id, {**user, **system})
 
     def schema(self, name: str) -> ObjectSchema | None:
         """An object by its API name in any case."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tieline.sandbox.kernel.exchange import Exchange
 from tieline.sandbox.salesforce import errors
-from tieline.sandbox.salesforce.checks import check_lock, check_required, check_save
+from tieline.sandbox.salesforce.checks import check_lock, check_required, check_save, check_type
 from tieline.sandbox.salesforce.coercion import Source, Value, coerce
 from tieline.sandbox.salesforce.duplicates import check_duplicates, forget_unique, keep_unique
 from tieline.sandbox.salesforce.errors import SalesforceError
@@ -53,6 +53,7 @@ class Write:
 
 def create(write: Write, schema: ObjectSchema, payload: Mapping[str, object]) -> str:
     """The new record's id; raises `SalesforceError`."""
+    check_type(schema, "create")
     values = _values(write, schema, payload, creating=True)
     record: Record = dict(_defaults(schema, write))
     record.update(values)
@@ -68,6 +69,7 @@ def create(write: Write, schema: ObjectSchema, payload: Mapping[str, object]) ->
 def update(write: Write, record_id: str, payload: Mapping[str, object]) -> str:
     """The record's 18-character id; raises `SalesforceError`, 404 when there is none."""
     schema, old, known = find_live(write.org, record_id)
+    check_type(schema, "update")
     values = _values(write, schema, payload, creating=False)
     record = {**old, **values}
     check_required(schema, record)
@@ -81,6 +83,7 @@ def update(write: Write, record_id: str, payload: Mapping[str, object]) -> str:
 def delete(write: Write, record_id: str) -> str:
     """Moves a record to the recycle bin, and what hangs on it with it."""
     schema, old, known = find_live(write.org, record_id)
+    check_type(schema, "delete")
     if write.checked:
         check_lock(write.org, write.exchange, known)
     _put(write, schema, known, {**old, "IsDeleted": True})
