@@ -151,7 +151,9 @@ class Pair:
 
     def _text_form(self, text: str) -> str:
         form = text_form(text)
-        if self.crm.vendor_type == "email" and form.count("@") == 1:
+        # Not every CRM has a type for e-mail addresses; a field of that name is one all the same.
+        is_email = self.crm.vendor_type == "email" or self.crm.name.lower() == "email"
+        if is_email and form.count("@") == 1:
             return unicodedata.normalize("NFC", form.casefold())
         return form
 

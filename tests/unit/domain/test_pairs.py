@@ -114,6 +114,14 @@ def test_a_crm_value_that_does_not_fit_is_refused_with_its_raw_value(joined: Pai
         (pair(STRING, crm(CrmKind.STRING, calculated=True)), None, "read-only"),
         (pair(STRING, crm(CrmKind.STRING, required=True)), None, "required"),
         (pair(STRING, picklist("Hot")), "hot", "no picklist value"),
+        (
+            pair(
+                STRING,
+                crm(CrmKind.PICKLIST, restricted=True, options=(CrmOption("Old", "Old", active=False),)),
+            ),
+            "Old",
+            "no picklist value",
+        ),
         (pair(STRING, picklist("a", kind=CrmKind.MULTI_PICKLIST)), "a; c", "'c'"),
         (pair(ENUM, picklist("01"), options=_STATUS), "Gone", "no picklist value"),
         (pair(DATE, crm(CrmKind.DATETIME), zone="Asia/Tokyo"), "0001-01-01", "datetime"),
@@ -160,6 +168,7 @@ _MULTI = crm(CrmKind.MULTI_PICKLIST)
         (pair(STRING, crm(CrmKind.STRING)), "a b", "a  b", False),
         (pair(STRING, crm(CrmKind.STRING)), "Alice@Example.com", "alice@example.com", False),
         (pair(STRING, _EMAIL), "Alice@Example.com", "alice@example.com", True),
+        (pair(STRING, CrmField("email", "Email", CrmKind.STRING)), "A@b.co", "a@b.co", True),
         (pair(STRING, _EMAIL), "A@b, C@d", "a@b, c@d", False),
         (pair(NUMBER, crm(CrmKind.NUMBER, scale=2)), Decimal("2.345"), Decimal("2.35"), True),
         (pair(NUMBER, crm(CrmKind.NUMBER, scale=2)), Decimal("2.34"), Decimal("2.35"), False),
