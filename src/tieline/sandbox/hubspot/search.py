@@ -94,6 +94,9 @@ class SearchEngine:
         return found
 
     def _find(self, request: SearchRequest) -> list[int]:
+        window = self._window(request)
+        if window is not None:
+            return window
         single = request.groups[0] if len(request.groups) == 1 else ()
         if len(request.groups) <= 1:
             found = self._group(single)
@@ -102,6 +105,23 @@ class SearchEngine:
         if request.query:
             found = [record_id for record_id in found if self._has_words(record_id, request.query)]
         return self._sorted(found, request.sort)
+
+    def _window(self, request: SearchRequest) -> list[int] | None:
+        """A range of modified times sorted by them, as an incremental read asks for: straight from the index."""
+        modified = self._kind.modified
+        if (
+            len(request.groups) != 1
+            or request.sort is None
+            or request.sort[0].name != modified
+            or request.query
+        ):
+            return None
+        bounds = [bounds_of(wanted) for wanted in request.groups[0]]
+        ranges = [one for one in bounds if one is not None and one.name == modified]
+        if len(ranges) != len(bounds):
+            return None
+        found = self._range(modified, ranges)
+        return found[::-1] if request.sort[1] else found
 
     def _group(self, group: Sequence[Filter]) -> list[int]:
         """Ids that match every filter; those filters that an index answers are not tested again."""

@@ -53,6 +53,8 @@ def _values(person: Person) -> Iterator[tuple[str, str]]:
     yield "notes", person.note
     yield "score", str(person.score)
     yield "vip", "true" if person.vip else "false"
+    if person.index % 50 == 7:
+        yield "do_not_call", "true"
     yield "renewal_date", person.renewal_date.isoformat()
     yield "last_demo", iso(to_ms(person.last_demo))
     yield "plan", person.plan
