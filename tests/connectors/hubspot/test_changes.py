@@ -67,7 +67,7 @@ def test_records_that_move_while_pages_are_read_push_no_other_off_a_page(
     assert set(seen) == {str(one) for one in modified}
 
 
-@settings(max_examples=5)
+@settings(max_examples=2)
 @given(seed=st.integers(0, 1_000))
 def test_twelve_thousand_changes_of_one_millisecond_stay_below_the_cap(seed: int) -> None:
     modified = dict.fromkeys(range(1, 12001), START + 7)
@@ -89,7 +89,7 @@ def test_eleven_thousand_spread_changes_stay_below_the_cap_and_are_hardly_repeat
 
 def test_the_next_increment_starts_behind_this_ones_start_but_never_goes_back() -> None:
     _, watermark = read(SearchIndex({}), START)
-    assert watermark_ms(watermark) == NOW_MS - 120_000
+    assert watermark_ms(watermark) == NOW_MS - 300_000
     _, kept = read(SearchIndex({}), NOW_MS)
     assert watermark_ms(kept) == NOW_MS
 
@@ -100,7 +100,7 @@ def test_the_watermark_is_taken_at_the_start_of_an_increment_and_not_at_its_end(
     script = Script(answer(200, full), answer(200, {"results": []}, later))
     page = drive(CONNECTOR.read_changes([FIRST], iso(START), None, 1), script)
     last = drive(CONNECTOR.read_changes([FIRST], iso(START), page.cursor, 1), script)
-    assert last.watermark == "2026-11-23T11:58:00Z"
+    assert last.watermark == "2026-11-23T11:55:00Z"
 
 
 def test_a_search_body_stays_below_its_limit_and_the_values_come_from_a_batch_then() -> None:

@@ -175,3 +175,26 @@ def test_the_gone_record_is_named() -> None:
     error = CONNECTOR.classify(ONE, answer(404, error_body("OBJECT_NOT_FOUND")))
     assert isinstance(error, RecordGoneError)
     assert error.external_id == "77"
+
+
+def test_a_value_that_does_not_exist_is_not_a_property_that_does_not() -> None:
+    text = "Owner 77 does not exist"
+    error = CONNECTOR.classify(WRITE, answer(400, prop("INVALID_OWNER_ID", "hubspot_owner_id", text)))
+    assert type(error) is RecordRejectedError
+    assert error.field == "hubspot_owner_id"
+
+
+def test_the_complaints_are_shown_in_words_and_not_as_json() -> None:
+    text = 'Property values were not valid: [{"isValid":false,"message":"Too late","error":"X","name":"a"}]'
+    error = CONNECTOR.classify(WRITE, answer(400, error_body("VALIDATION_ERROR", text)))
+    assert error is not None
+    assert error.detail == "Too late"
+
+
+def test_a_required_property_that_is_missing_is_named() -> None:
+    body = error_body(
+        "VALIDATION_ERROR", "Some required properties were not set.", context={"properties": ["b"]}
+    )
+    error = CONNECTOR.classify(WRITE, answer(400, body))
+    assert isinstance(error, RecordRejectedError)
+    assert error.field == "b"

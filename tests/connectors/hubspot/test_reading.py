@@ -27,7 +27,7 @@ def test_a_full_read_pages_by_id_and_ends_with_a_watermark_behind_its_start() ->
     assert first.cursor is not None
     last = drive(CONNECTOR.read_all([FIRST, PHONE], first.cursor, 500), script)
     assert last.cursor is None
-    assert last.watermark == "2026-11-23T11:58:00Z"
+    assert last.watermark == "2026-11-23T11:55:00Z"
     assert [request.query.get("after") for request in script.requests] == [None, "2"]
     assert script.requests[0].query["limit"] == "100"
     assert first.records[0].values == {"firstname": "A", "phone": None}
@@ -122,3 +122,13 @@ def test_no_ids_need_no_request() -> None:
 def test_a_watermark_that_is_none_of_ours_ends_the_read() -> None:
     with pytest.raises(CursorGoneError):
         watermark_ms("yesterday")
+
+
+@pytest.mark.parametrize("cursor", [{}, {"after": "5"}, {"after": "5", "started_ms": "x"}])
+def test_a_saved_place_that_is_none_of_ours_starts_the_read_again(cursor: dict[str, Any]) -> None:
+    with pytest.raises(CursorGoneError):
+        drive(CONNECTOR.read_all([FIRST], cursor, 10), Script(answer(200, page())))
+    with pytest.raises(CursorGoneError):
+        drive(CONNECTOR.read_changes([FIRST], "2026-01-01T00:00:00Z", cursor, 10), Script())
+    with pytest.raises(CursorGoneError):
+        drive(CONNECTOR.read_removals(None, {"phase": "archived"}), Script(answer(200, page())))

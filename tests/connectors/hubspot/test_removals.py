@@ -48,7 +48,7 @@ def test_merges_come_with_their_survivor_and_before_deletes() -> None:
         Removal("4", NOW_MS),
         Removal("6", SINCE),
     ]
-    assert watermark == "2026-11-23T11:58:00Z"
+    assert watermark == "2026-11-23T11:55:00Z"
     search, *lists = script.requests
     assert {one["propertyName"] for one in search.json["filterGroups"][0]["filters"]} == {
         "lastmodifieddate",

@@ -13,7 +13,10 @@ import msgspec
 from tieline.ports.crm import Response
 
 _TOKEN_LIKE = re.compile(r"(pat-[\w-]+|Bearer\s+\S+|(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{40,})")
-_QUOTED_PROPERTY = re.compile(r'Property "([^"]+)" does not exist|"([^"]+)" is a read only property')
+_UNKNOWN: Final = "PROPERTY_DOESNT_EXIST"
+_QUOTED_PROPERTY = re.compile(
+    r"""Property ["']([^"']+)["'] does(?: not|n't) exist|["']([^"']+)["'] is a read only property"""
+)
 _DETAIL_CHARACTERS: Final = 2_000
 
 
@@ -40,7 +43,13 @@ class ErrorBody(msgspec.Struct):
 
     @property
     def text(self) -> str:
-        """HubSpot's own words."""
+        """HubSpot's own words; its single complaints where the message is only a list of them as JSON."""
+        listed = dict.fromkeys(one.message for one in self.errors if one.message)
+        listed = listed or dict.fromkeys(
+            str(one["message"]) for one in _embedded(self.message) if one.get("message")
+        )
+        if listed and "[{" in self.message:
+            return redacted(" ".join(listed))
         return redacted(self.message or self.error_description or self.error)
 
     @property
@@ -52,18 +61,21 @@ class ErrorBody(msgspec.Struct):
         """The property that the first complaint is about, if it names one, and the complaint's code. HubSpot
         lists its complaints as `errors`, within the message as JSON, or in words alone."""
         general = self.category or self.error or (self.status if isinstance(self.status, str) else "")
+        quoted = _QUOTED_PROPERTY.search(self.message)
+        unknown, read_only = quoted.groups() if quoted else (None, None)
+        said = (
+            (unknown or read_only, _UNKNOWN if unknown else "READ_ONLY_VALUE") if quoted else (None, general)
+        )
         for one in self.errors:
             field = next(named(one.context, "propertyName", "property"), one.name or None)
             if field or one.code:
-                return field, one.code or general
+                return field, one.code or (said[1] if field == said[0] else general)
         for entry in _embedded(self.message):
             if isinstance(entry.get("name"), str):
                 return entry["name"], str(entry.get("error") or general)
-        quoted = _QUOTED_PROPERTY.search(self.message)
         if quoted:
-            unknown, read_only = quoted.groups()
-            return unknown or read_only, "PROPERTY_DOESNT_EXIST" if unknown else "READ_ONLY_VALUE"
-        return next(named(self.context, "propertyName", "property"), None), general
+            return said
+        return next(named(self.context, "propertyName", "property", "properties"), None), general
 
     def scopes(self) -> list[str]:
         """The scopes that a 403 asks for, any one of which is enough."""

@@ -114,8 +114,7 @@ def _bad_request(request: Request, response: Response, body: ErrorBody) -> CrmEr
         message = "The record is no longer in HubSpot under this id."
         return RecordGoneError(message, external_id=gone, detail=body.text, code="INVALID_OBJECT_IDS")
     field, code = body.culprit()
-    unknown = code == "PROPERTY_DOESNT_EXIST" or (field is not None and "does not exist" in body.message)
-    if unknown:
+    if code == "PROPERTY_DOESNT_EXIST":
         which = f'"{field}"' if field else "that a mapping names"
         return SchemaDriftError(
             f"The HubSpot property {which} does not exist any more. Map another one, or create it again in"
@@ -126,7 +125,7 @@ def _bad_request(request: Request, response: Response, body: ErrorBody) -> CrmEr
         )
     if request.applies:
         return rejected(body.text, field=field, code=code)
-    if "after" in request.query:
+    if request.path == paths.CONTACTS and "after" in request.query:
         return CursorGoneError(
             "HubSpot does not know the saved place of this read any more.", detail=body.text, code=body.code
         )

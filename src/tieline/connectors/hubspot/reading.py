@@ -17,9 +17,10 @@ from tieline.domain.records import RemoteRecord
 from tieline.ports.crm import Json, Operation, Page, Request
 from tieline.ports.errors import CursorGoneError, MalformedAnswerError, RecordGoneError
 
-SAFETY_LAG_MS: Final = 120_000
-"""How far behind the CRM's clock an increment starts: HubSpot's index trails its store by moments, up to
-about a minute after an update, and two clocks may differ by a little."""
+SAFETY_LAG_MS: Final = 300_000
+"""How far behind the CRM's clock an increment starts. HubSpot's index trails its store, by moments as a rule
+and by a minute or more at times; what it shows later than this is found only by the next change or the next
+full read."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,6 +40,22 @@ def watermark_ms(watermark: str) -> int:
     return stamp
 
 
+def member(cursor: Json, name: str) -> object:
+    """A member of a saved cursor. Raises CursorGoneError for a cursor that is none of this connector's."""
+    value: object = cursor.get(name)
+    if value is None:
+        raise CursorGoneError("The saved place of this read cannot be read.", detail=f"no {name}")
+    return value
+
+
+def number(cursor: Json, name: str) -> int:
+    """A whole number of a saved cursor, likewise."""
+    value = member(cursor, name)
+    if not isinstance(value, int):
+        raise CursorGoneError("The saved place of this read cannot be read.", detail=f"{name} is no number")
+    return value
+
+
 def read_all(fields: Sequence[CrmField], cursor: Json | None, page_size: int) -> Operation[Page]:
     """One page of the list."""
     names = wire.property_names(fields)
@@ -46,10 +63,10 @@ def read_all(fields: Sequence[CrmField], cursor: Json | None, page_size: int) ->
     query = {"limit": str(max(1, min(page_size, paths.LIST_LIMIT))), "archived": "false"}
     query["properties"] = ",".join(names if in_address else wire.BOOKKEEPING)
     if cursor is not None:
-        query["after"] = str(cursor["after"])
+        query["after"] = str(member(cursor, "after"))
     response = yield Request("GET", paths.CONTACTS, query=query)
     found = wire.object_page(response)
-    started = wire.crm_clock_ms(response) if cursor is None else int(cursor["started_ms"])
+    started = wire.crm_clock_ms(response) if cursor is None else number(cursor, "started_ms")
     records: Sequence[RemoteRecord] = [wire.record(one, fields) for one in found.results]
     requested_at = response.requested_at
     if not in_address and records:

@@ -9,7 +9,7 @@ leaves no trace in either place.
 from typing import Final
 
 from tieline.connectors.hubspot import paths, wire
-from tieline.connectors.hubspot.reading import watermark_from, watermark_ms
+from tieline.connectors.hubspot.reading import number, watermark_from, watermark_ms
 from tieline.connectors.hubspot.searching import Filter, Place, search_body, send
 from tieline.domain.records import Removal
 from tieline.ports.crm import Json, Operation, RemovalsPage, Request
@@ -34,7 +34,7 @@ def _merges(since: int, cursor: Json | None) -> Operation[RemovalsPage]:
     place = Place(since) if cursor is None else Place.restored(cursor)
     body = search_body([[*place.filters(), _HAS_MERGED]], place.sort(), wire.BOOKKEEPING, paths.SEARCH_LIMIT)
     response, found = yield from send(body)
-    started = wire.crm_clock_ms(response) if cursor is None else int(cursor["started_ms"])
+    started = wire.crm_clock_ms(response) if cursor is None else number(cursor, "started_ms")
     removals = [removal for survivor in found.results for removal in _merged_into(survivor, since)]
     following = place.following(found)
     if following is None:
@@ -54,7 +54,7 @@ def _deletes(since: int, watermark: str | None, cursor: Json) -> Operation[Remov
         query["after"] = str(cursor["after"])
     found = wire.object_page((yield Request("GET", paths.CONTACTS, query=query)))
     removals = [Removal(one.id, at) for one in found.results if (at := _archived_ms(one)) >= since]
-    started = int(cursor["started_ms"])
+    started = number(cursor, "started_ms")
     if found.after is not None:
         return RemovalsPage(removals, {"phase": _ARCHIVED, "after": found.after, "started_ms": started}, None)
     ending = watermark_from(started)

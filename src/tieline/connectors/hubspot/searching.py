@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tieline.connectors.hubspot import paths, wire
-from tieline.connectors.hubspot.reading import read_by_ids, watermark_from, watermark_ms
+from tieline.connectors.hubspot.reading import number, read_by_ids, watermark_from, watermark_ms
 from tieline.domain.crm_schema import CrmField
 from tieline.ports.crm import Json, Operation, Page, Request, Response
 from tieline.ports.errors import MalformedAnswerError
@@ -79,8 +79,8 @@ class Place:
     @classmethod
     def restored(cls, cursor: Json) -> "Place":
         """From a cursor's members."""
-        after_id = cursor.get("after_id")
-        return cls(int(cursor["at_ms"]), None if after_id is None else int(after_id))
+        within = cursor.get("after_id") is not None
+        return cls(number(cursor, "at_ms"), number(cursor, "after_id") if within else None)
 
 
 def read_changes(
@@ -94,7 +94,7 @@ def read_changes(
     fits = body_fits([place.filters()], place.sort(), names)
     body = search_body([place.filters()], place.sort(), names if fits else wire.BOOKKEEPING, page_size)
     response, found = yield from send(body)
-    started = wire.crm_clock_ms(response) if cursor is None else int(cursor["started_ms"])
+    started = wire.crm_clock_ms(response) if cursor is None else number(cursor, "started_ms")
     following = place.following(found)
     done = following is None
     page = yield from as_page(found, response, fields, values=fits)
