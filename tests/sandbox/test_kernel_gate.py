@@ -18,7 +18,7 @@ from tieline.sandbox.kernel.errors import AdminError
 from tieline.sandbox.kernel.exchange import Answer, Exchange, exchange_of
 from tieline.sandbox.kernel.faults import Faults
 from tieline.sandbox.kernel.log import RequestLog
-from tieline.sandbox.kernel.server import LoopbackServer
+from tieline.sandbox.kernel.server import LoopbackServer, bind
 from tieline.sandbox.kernel.values import JsonObject
 
 
@@ -225,3 +225,8 @@ def test_admin_errors_say_what_is_wrong(client: httpx2.Client) -> None:
     assert "advance" in client.post("/__sandbox__/clock", json={"x": 1}).json()["error"]
     assert client.get("/__sandbox__/health").json() == {"status": "ok", "crm": "toy"}
     assert client.get("/__sandbox__/state").json() == {"things": 0}
+
+
+def test_the_servers_sockets_name_their_protocol_so_that_answers_are_not_delayed() -> None:
+    with bind("127.0.0.1", 0) as sock:
+        assert sock.proto == socket.IPPROTO_TCP
