@@ -251,5 +251,6 @@ def test_what_was_sent_is_the_same_when_it_is_read_back(case: tuple[Pair, Value]
 @given(st.text(max_size=20), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["NFC", "NFD"]))
 def test_a_reformatted_text_is_the_same(text: str, line_end: str, form: Any) -> None:
     joined = pair(STRING, crm(CrmKind.STRING))
-    theirs = unicodedata.normalize(form, text.replace("\r", "\n").replace("\n", line_end)) + line_end
-    assert joined.same(text, f"  {theirs} ")
+    ours = text.replace("\r", "\n")
+    theirs = unicodedata.normalize(form, ours.replace("\n", line_end)) + line_end
+    assert joined.same(ours, f"  {theirs} ")
