@@ -202,11 +202,11 @@ class House:
 
     async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         async with self.pool.connection() as connection:
-            return await (await connection.execute(query, values)).fetchall()  # type: ignore[arg-type]
+            return await (await connection.execute(query, values)).fetchall()
 
     async def sql(self, query: str, *values: Any) -> None:
         async with self.pool.connection() as connection:
-            await connection.execute(query, values)  # type: ignore[arg-type]
+            await connection.execute(query, values)
 
 
 def _text(value: Any) -> str:
