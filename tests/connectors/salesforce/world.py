@@ -1,6 +1,6 @@
 """`World` over the sandbox Salesforce. Looks through the public API with requests of its own, acts by the admin API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ import httpx2
 from tieline.connectors.http import HttpSession
 from tieline.connectors.registry import get_connector
 from tieline.domain.values import Value
-from tieline.ports.crm import Credentials
+from tieline.ports.crm import Connector, Credentials
 from tieline.testing.sessions import MemoryGate, MemoryTokenStore, RealClock
 from tieline.testing.world import Fault, SeenActivity, WorldFields
 
@@ -48,6 +48,7 @@ class SalesforceWorld:
     def __init__(self, url: str, http: httpx2.AsyncClient) -> None:
         self.url = url
         self.http = http
+        self.make_connector: Callable[[], Connector] = lambda: get_connector("salesforce")
         self.store = MemoryTokenStore()
         self._token = ""
 
@@ -78,7 +79,7 @@ class SalesforceWorld:
 
     def session(self, credentials: Credentials | None = None) -> HttpSession:
         return HttpSession(
-            get_connector("salesforce"),
+            self.make_connector(),
             credentials or self.credentials,
             http=self.http,
             token_store=self.store,
