@@ -1,7 +1,26 @@
-"""What several suites of the store and the API share: a clock and identifiers that a test decides."""
+"""What several suites of the store and the API share: a clock, identifiers and a queue that a test decides or reads."""
 
 import itertools
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from tieline.api.services import ApiLimits, Services
+from tieline.flows.editing import Editing
+from tieline.flows.intake import Intake
+from tieline.ports.jobs import Handler, Wake, WakeKind
+from tieline.store.accounts import Accounts
+from tieline.store.config import Configs
+from tieline.store.contacts import ContactEdits, Contacts
+from tieline.store.conversations import Conversations
+from tieline.store.pool import Pool, make_pool
+from tieline.store.secrets import Secrets, new_key
+from tieline.store.unit_of_work import PostgresStore
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -31,3 +50,105 @@ class CountingIds:
 
     def new(self, prefix: str) -> str:
         return f"{prefix}_{next(self._numbers):024x}"
+
+
+class RecordedQueue:
+    """A queue that only remembers what was enqueued, and forgets it with the transaction, by a table of its own."""
+
+    async def enqueue(self, connection: Any, wakes: list[Wake]) -> None:
+        await connection.execute("create table if not exists test_wakes (at bigserial, wake jsonb)")
+        for wake in wakes:
+            row = {"kind": wake.kind.value, "org_id": wake.org_id, "app_id": wake.app_id}
+            await connection.execute("insert into test_wakes (wake) values (%s)", [Jsonb(row)])
+
+    async def run(self, handlers: Mapping[WakeKind, Handler]) -> None:
+        raise AssertionError("this queue does not run")
+
+    async def stop(self) -> None:
+        raise AssertionError("this queue does not run")
+
+
+@dataclass
+class World:
+    """The services on a database of a test's own, and what a test looks behind them with."""
+
+    services: Services
+    clock: FrozenClock
+    ids: CountingIds
+    store: PostgresStore
+
+    @property
+    def pool(self) -> Pool:
+        return self.services.pool
+
+    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """What a query of the test finds."""
+        async with self.pool.connection() as connection:
+            return await (await connection.execute(query.encode(), values)).fetchall()
+
+    async def run(self, query: str, *values: Any) -> None:
+        """Runs a statement of the test."""
+        async with self.pool.connection() as connection:
+            await connection.execute(query.encode(), values)
+
+    async def wakes(self) -> list[tuple[str, str, str]]:
+        """Kind, organisation and app of what was enqueued and committed."""
+        known = await self.rows("select to_regclass('test_wakes') is not null as known")
+        if not known[0]["known"]:
+            return []
+        rows = await self.rows("select wake from test_wakes order by at")
+        return [(row["wake"]["kind"], row["wake"]["org_id"], row["wake"]["app_id"]) for row in rows]
+
+    async def org(self, name: str = "Acme") -> tuple[str, str]:
+        """A new organisation and an API key of it."""
+        org = await self.services.accounts.create_organisation(name)
+        key = await self.services.accounts.create_key(org.org_id, "test")
+        return org.org_id, key.text
+
+    async def app(
+        self, org_id: str, *, linked: bool = True, tenant_id: str | None = "00D1", **config: Any
+    ) -> str:
+        """A connected Salesforce app as its own router would leave it."""
+        app_id = self.ids.new("app")
+        await self.run(
+            "insert into app (org_id, app_id, type, provider, name, connection_status, tenant_id, crm_config)"
+            " values (%s, %s, 'crm', 'salesforce', 'Prod SF', 'connected', %s, %s::jsonb)",
+            org_id, app_id, tenant_id, json.dumps(config),
+        )  # fmt: skip
+        if linked:
+            await self.run(
+                "insert into crm_config (org_id, app_id) values (%s, %s)"
+                " on conflict (org_id) do update set app_id = excluded.app_id",
+                org_id, app_id,
+            )  # fmt: skip
+        return app_id
+
+    async def link(
+        self, org_id: str, contact_id: str, external_id: str = "003A", tenant: str = "salesforce:00D1"
+    ) -> None:
+        """An open link as a read would leave it."""
+        await self.run(
+            "insert into link (org_id, tenant_key, external_id, contact_id, status) values (%s, %s, %s, %s, 'open')",
+            org_id, tenant, external_id, contact_id,
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[World]:
+    """A world on a migrated database."""
+    async with make_pool(url) as pool:
+        clock, ids = FrozenClock(), CountingIds()
+        store = PostgresStore(pool, RecordedQueue(), ids)
+        conversations = Conversations(pool, store, clock)
+        services = Services(
+            pool=pool,
+            accounts=Accounts(pool, Secrets.from_text(new_key()), clock, ids),
+            contacts=Contacts(pool, clock),
+            configs=Configs(pool, clock, ids),
+            conversations=conversations,
+            editing=Editing(ContactEdits(store, clock), clock, ids),
+            intake=Intake(conversations, clock),
+            clock=clock,
+            limits=limits or ApiLimits(),
+        )
+        yield World(services, clock, ids, store)

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from tieline.domain.changeset import Source, SourceKind
 from tieline.domain.configuration import ContactTag
-from tieline.domain.edits import check_values, plan_create, plan_edit
+from tieline.domain.contact_input import CUSTOM_FIELDS, check_contact_input
+from tieline.domain.edits import plan_create, plan_edit
 from tieline.domain.fields import MAX_TEXT, PHONE_NUMBER, FieldSpec, Problem
 from tieline.domain.phones import E164, Unusable, normalise
 from tieline.domain.values import Value
@@ -153,9 +154,9 @@ def _number(phone: str, rules: Rules) -> tuple[E164 | None, list[Problem]]:
 
 
 def _checked(edit: Edit, rules: Rules) -> tuple[dict[str, Value], list[Problem]]:
-    built_in, problems = check_values(edit.values, rules.fields, custom=False)
-    custom, more = check_values(edit.custom_fields, rules.fields, custom=True)
-    return {**built_in, **custom}, problems + more
+    custom = {name: spec for name, spec in rules.fields.items() if spec.field_id}
+    checked = check_contact_input({**edit.values, CUSTOM_FIELDS: edit.custom_fields}, custom)
+    return ({}, checked) if isinstance(checked, list) else (checked, [])
 
 
 def _detail_problems(edit: Edit, rules: Rules, borne: Sequence[str]) -> list[Problem]:

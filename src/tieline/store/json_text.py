@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 _LARGEST_EXPONENT = 1_000
+_DEEPEST = 100
 
 
 class JsonError(ValueError):
@@ -49,3 +50,37 @@ def dump_json(value: Any) -> bytes:
 def canonical_json(value: Any) -> bytes:
     """The same text for the same members, in whatever order they came."""
     return _sorted_encoder.encode(value)
+
+
+def nested_too_deep(value: Any) -> bool:
+    """True for JSON that is nested deeper than anything of ours."""
+    waiting = [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        if depth > _DEEPEST:
+            return True
+        if isinstance(item, dict):
+            waiting += [(part, depth + 1) for part in item.values()]
+        elif isinstance(item, list):
+            waiting += [(part, depth + 1) for part in item]
+    return False
+
+
+def storable_problem(value: Any) -> str | None:
+    """Why PostgreSQL or we cannot keep a JSON value, as a sentence, or None."""
+    if nested_too_deep(value):
+        return f"The JSON is nested more than {_DEEPEST} levels deep."
+    return "Text must not contain a NUL character." if without_nul(value) != value else None
+
+
+def without_nul(value: Any) -> Any:
+    """The value with every NUL in it left out. The nesting must have been checked."""
+    match value:
+        case str():
+            return value.replace("\0", "")
+        case dict():
+            return {without_nul(name): without_nul(item) for name, item in value.items()}
+        case list():
+            return [without_nul(item) for item in value]
+        case _:
+            return value

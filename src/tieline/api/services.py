@@ -1,0 +1,47 @@
+"""What the API needs to answer: store objects, flows, a clock. `bootstrap` makes one of these; tests make another.
+
+This module must never create anything itself.
+"""
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from tieline.flows.editing import Editing
+from tieline.flows.intake import Intake
+from tieline.ports.clock import Clock
+from tieline.store.accounts import Accounts
+from tieline.store.config import Configs
+from tieline.store.contacts import Contacts
+from tieline.store.conversations import Conversations
+from tieline.store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """Sizes beyond which a request is refused: the body in bytes, a page in items."""
+
+    body_bytes: int = 8 * 1024 * 1024
+    page_items: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that routes use, wired."""
+
+    pool: Pool
+    accounts: Accounts
+    contacts: Contacts
+    configs: Configs
+    conversations: Conversations
+    editing: Editing
+    intake: Intake
+    clock: Clock
+    limits: ApiLimits = field(default_factory=ApiLimits)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that a request reached."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services

@@ -1,0 +1,1 @@
+"""What platforms send: their signatures, and their payloads as reports of conversations."""

@@ -1,0 +1,1 @@
+select app_id, type, provider from app where org_id = %(org_id)s and app_id = %(app_id)s and deleted_at is null

@@ -1,0 +1,1 @@
+select org_id from crm_config where org_id = %(org_id)s for update

@@ -1,0 +1,1 @@
+select contact_tag_ids from contact where org_id = %(org_id)s and contact_id = %(contact_id)s
