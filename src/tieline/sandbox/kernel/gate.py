@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tieline.sandbox.kernel.crm import SandboxCrm
 from tieline.sandbox.kernel.exchange import SCOPE_KEY, Answer, Exchange
 from tieline.sandbox.kernel.faults import Rule
-from tieline.sandbox.kernel.log import LogEntry
+from tieline.sandbox.kernel.log import BODY_LIMIT, LogEntry
 from tieline.sandbox.kernel.values import get_number
 
 ADMIN_PREFIX = "/__sandbox__"
@@ -146,7 +146,11 @@ class _Call:
                     self.entry.late_status = self.late_status
 
         self._body_given = False
+        # The log shortens the body of a request that it has entered, which may be before it is applied.
+        self.exchange.body = self._body
         await self._pass_on(self._body_only, discard)
+        if self.entry is not None:
+            self.exchange.body = self._body[:BODY_LIMIT]
 
     async def drop(self, rule: Rule) -> None:
         """Closes the TCP connection without an answer: FIN, or RST when the rule says `reset`."""
