@@ -52,6 +52,7 @@ CATALOGUE = [
     (WRITE, 409, error_body("CONFLICT", "Contact already exists"), DuplicateRecordError),
     (LIST, 414, b"", FatalError),
     (LIST, 415, b"", FatalError),
+    (WRITE, 408, b"", TransientError),
     (WRITE, 423, error_body("LOCKED"), TransientError),
     (SEARCH, 429, error_body("RATE_LIMITS", "You have reached your secondly limit."), RateLimitedError),
     (READ, 477, b"", RateLimitedError),
@@ -130,13 +131,18 @@ def test_a_migration_waits_as_long_as_it_says() -> None:
     assert error.until == NOW + timedelta(days=1)
 
 
-def test_a_server_fault_after_a_write_may_have_applied_it() -> None:
-    written, read = CONNECTOR.classify(WRITE, answer(504)), CONNECTOR.classify(READ, answer(504))
-    locked = CONNECTOR.classify(WRITE, answer(423))
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 520, 524])
+def test_a_fault_after_a_write_may_have_applied_it_and_after_a_read_changes_nothing(status: int) -> None:
+    written, read = CONNECTOR.classify(WRITE, answer(status)), CONNECTOR.classify(READ, answer(status))
     assert isinstance(written, TransientError)
     assert isinstance(read, TransientError)
+    assert (written.maybe_applied, read.maybe_applied) == (True, False)
+
+
+def test_a_lock_applied_nothing() -> None:
+    locked = CONNECTOR.classify(WRITE, answer(423))
     assert isinstance(locked, TransientError)
-    assert (written.maybe_applied, read.maybe_applied, locked.maybe_applied) == (True, False, False)
+    assert not locked.maybe_applied
 
 
 def test_a_duplicate_names_the_record_that_exists() -> None:

@@ -124,10 +124,7 @@ def update_activity(
     changes: dict[str, str] = {}
     for name, value in wanted.items():
         shown = now.properties.get(name)
-        if not _same(name, shown, written.get(name)):
-            continue
-        result[name] = shown
-        if not _same(name, shown, value):
+        if _same(name, shown, written.get(name)) and not _same(name, shown, value):
             changes[name] = value
     if changes:
         response = yield Request("PATCH", path, json={"properties": changes}, applies=True)
