@@ -76,6 +76,15 @@ def test_a_batch_is_one_request_in_salesforces_formats() -> None:
     assert play.result == [Written(A), Written(B)]
 
 
+def test_a_rule_that_only_warns_lets_updates_pass_and_holds_creates() -> None:
+    header = "Sforce-Duplicate-Rule-Header"
+    assert update(answer([ok(A)]), LastName="X").request.headers[header].startswith("allowSave=true;")
+    assert (
+        header
+        not in Play(CONNECTOR.create_contact({"LastName": "X"}, FIELDS), answer(ok(A), 201)).request.headers
+    )
+
+
 def test_outcomes_keep_the_order_of_the_patches_and_each_has_its_error() -> None:
     patches = [Patch(one, {"LastName": "X"}) for one in (A, B, C)]
     results = [

@@ -54,17 +54,27 @@ def _begin(fields: Sequence[CrmField], page_size: int) -> Operation[Page]:
         response = yield request
     except (PermissionMissingError, FatalError):
         return (yield from read_by_id_order(fields, {}, page_size))
-    job = decode_object(request, response).get("id")
+    created = decode_object(request, response)
+    job = created.get("id")
     if not isinstance(job, str) or not is_id(job):
         raise malformed(request, response, "a job without an id")
     cursor: Json = {
         "job": job,
         "locator": None,
-        "started": moment(crm_now(response)),
+        "started": moment(_beginning(created, response)),
         "requested": response.requested_at.isoformat(),
         "polls": 0,
     }
     return _not_yet(cursor)
+
+
+def _beginning(created: Json, response: Response) -> datetime:
+    """The job's own stamp where it is earlier than the answer's date: the clock that the records are stamped by."""
+    told = crm_now(response)
+    try:
+        return min(told, parse_moment(created.get("createdDate")))
+    except ValueError:
+        return told
 
 
 def _poll(fields: Sequence[CrmField], cursor: Json, page_size: int) -> Operation[Page]:

@@ -36,6 +36,8 @@ SYSTEM_FIELDS: Final = ("Id", "CreatedDate", "SystemModstamp", "LastModifiedById
 SAFETY_LAG: Final = timedelta(minutes=10)
 # Stamps and Date headers come from different machines; what is later than this waits for the next increment.
 CLOCK_SLACK: Final = timedelta(minutes=5)
+# How long the recycle bin keeps what was deleted.
+BIN_DAYS: Final = timedelta(days=15)
 READ_BATCH: Final = 200
 # Enough trailing digits to be rare, few enough to survive national prefixes (0, 1, 8, 15) and country codes.
 _TAIL_DIGITS: Final = 8
@@ -104,7 +106,8 @@ def read_changes(
 def read_removals(watermark: str | None, cursor: Json | None) -> Operation[RemovalsPage]:
     """A page of the recycle bin (15 days) in order of deletion; merged losers name their survivor.
 
-    A delete moves SystemModstamp, so this is read like changes are.
+    A delete moves SystemModstamp, so this is read like changes are. Raises CursorGoneError for a watermark from
+    before the bin's time: then only a full read can tell what is gone.
     """
     condition = "IsDeleted = true"
     if cursor is not None:
@@ -114,6 +117,8 @@ def read_removals(watermark: str | None, cursor: Json | None) -> Operation[Remov
     select = "SELECT Id, MasterRecordId, SystemModstamp FROM Contact"
     soql = f"{select} WHERE {condition} ORDER BY SystemModstamp, Id"
     rows, last, response = yield from select_page(soql, PAGE_LIMIT, deleted=True)
+    if watermark is not None and crm_now(response) - _instant(watermark) > BIN_DAYS:
+        raise CursorGoneError("Salesforce keeps deletes for 15 days, and the last sweep is longer ago.")
     removals = [_removal(row) for row in rows]
     started = moment(crm_now(response)) if cursor is None else str(cursor["started"])
     if last:
