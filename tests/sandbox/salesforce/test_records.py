@@ -187,7 +187,13 @@ async def test_what_is_not_there_is_404_and_what_was_deleted_says_so(client: Cli
     assert answer.json() == [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}]
     assert (await client.send("GET", "/sobjects/Nothing/describe")).status_code == 404
     assert (await client.send("GET", "/nowhere")).status_code == 404
-    assert error_of(await client.send("PUT", "/limits")) == (405, "METHOD_NOT_ALLOWED")
+    basic = (await client.send("GET", "/sobjects/Contact")).json()
+    assert basic["objectDescribe"]["keyPrefix"] == "003"
+    wrong = await client.send("GET", "/composite/sobjects/Contact/External_Id__c")
+    assert wrong.status_code == 405
+    assert wrong.json() == [
+        {"message": "HTTP Method 'GET' not allowed. Allowed are PATCH", "errorCode": "METHOD_NOT_ALLOWED"}
+    ]
 
 
 async def test_preconditions_by_time_are_kept_on_contacts(client: Client, crm: SalesforceCrm) -> None:

@@ -86,10 +86,8 @@ class BulkJobs:
             raise SalesforceError("FEATURENOTENABLED", "OFFSET is not supported in Bulk API 2.0")
         _, selection = run_query(self._org, text, deleted=False)
         fields = self._org.objects[selection.sobject].fields
-        compound = [name for name in selection.fields if fields[name].type == "address"]
-        if compound:
-            message = f"Selecting compound data not supported in Bulk Query: {', '.join(compound)}"
-            raise SalesforceError("FEATURENOTENABLED", message)
+        if any(fields[name].type == "address" for name in selection.fields):
+            raise SalesforceError("FEATURENOTENABLED", "Selecting compound data not supported in Bulk Query")
 
     def list(self, call: Call) -> Response:
         records = [_info(self._advanced(job)) for job in self._jobs.values()]

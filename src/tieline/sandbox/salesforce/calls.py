@@ -73,9 +73,10 @@ class Call:
 
 
 Handler = Callable[[Call], Response]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def endpoint(org: Organisation, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(org: Organisation, handler: Handler) -> Endpoint:
     """A Starlette endpoint that turns `SalesforceError` into its answer."""
 
     async def run(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
@@ -17,11 +17,12 @@ from tieline.sandbox.kernel.values import JsonObject
 from tieline.sandbox.salesforce import batches, querying, rows
 from tieline.sandbox.salesforce.admin import Admin
 from tieline.sandbox.salesforce.bulk import BulkJobs
-from tieline.sandbox.salesforce.calls import USER_KEY, Call, Handler, endpoint, json_response
+from tieline.sandbox.salesforce.calls import USER_KEY, Call, Endpoint, Handler, endpoint, json_response
 from tieline.sandbox.salesforce.errors import (
     authentic_answer,
     bad_message,
     limit_exceeded,
+    method_not_allowed,
     not_found,
     session_invalid,
 )
@@ -35,6 +36,7 @@ MAX_HEAD_BYTES = 16_384
 _DATA = "/services/data/{version}"
 _VERSIONED = re.compile(r"/services/data/v(\d+)\.0(?:/|$)")
 _DAY = timedelta(hours=24)
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _RECORD_HANDLERS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/composite/sobjects", batches.create_many),
     ("PATCH", "/composite/sobjects", batches.update_many),
@@ -46,6 +48,7 @@ _RECORD_HANDLERS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/sobjects/{sobject}/describe", rows.describe_object),
     ("GET", "/sobjects/{sobject}/updated", rows.updated),
     ("GET", "/sobjects/{sobject}/deleted", rows.deleted),
+    ("GET", "/sobjects/{sobject}", rows.basic_information),
     ("POST", "/sobjects/{sobject}", rows.create_record),
     ("GET", "/sobjects/{sobject}/{record_id}", rows.read_record),
     ("PATCH", "/sobjects/{sobject}/{record_id}", rows.update_record),
@@ -208,22 +211,23 @@ class SalesforceCrm:
 
 
 def _route_table(org: Organisation, handlers: list[tuple[str, str, Handler]]) -> list[Route]:
-    """One route per path, so that a wrong method is 405 and not 404. A slash at the end is allowed."""
-    by_path: dict[str, dict[str, Callable[..., object]]] = {}
+    """One route per path for all methods, so that a wrong one is told which are right. A last slash is allowed."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
     for method, path, handler in handlers:
         by_path.setdefault(path, {})[method] = endpoint(org, handler)
-    routes: list[Route] = []
-    for path, methods in by_path.items():
-        for spelling in (path, f"{path}/"):
-            routes.append(Route(_DATA + spelling, _by_method(methods), methods=list(methods)))
-    return routes
+    return [
+        Route(_DATA + spelling, _by_method(methods), methods=_METHODS)
+        for path, methods in by_path.items()
+        for spelling in (path, f"{path}/")
+    ]
 
 
-def _by_method(methods: Mapping[str, Callable[..., object]]) -> Callable[[Request], object]:
+def _by_method(methods: Mapping[str, Endpoint]) -> Endpoint:
     async def dispatch(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        answer = methods[method](request)
-        return await answer  # type: ignore[misc, no-any-return]
+        chosen = methods.get("GET" if request.method == "HEAD" else request.method)
+        if chosen is None:
+            return method_not_allowed(request.method, list(methods)).answer().response()
+        return await chosen(request)
 
     return dispatch
 

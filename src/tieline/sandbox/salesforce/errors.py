@@ -89,6 +89,11 @@ def rolled_back() -> SalesforceError:
     )
 
 
+def method_not_allowed(method: str, allowed: Sequence[str]) -> SalesforceError:
+    message = f"HTTP Method '{method}' not allowed. Allowed are {','.join(allowed)}"
+    return SalesforceError("METHOD_NOT_ALLOWED", message, status=405)
+
+
 def limit_exceeded(name: str = "TotalRequests") -> SalesforceError:
     return SalesforceError("REQUEST_LIMIT_EXCEEDED", f"{name} Limit exceeded.", status=403)
 

@@ -23,7 +23,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = tuple(
         (_DATA + r"/sobjects/[^/]+/describe", {"GET": "describe"}),
         (_DATA + r"/sobjects/[^/]+/updated", {"GET": "updated"}),
         (_DATA + r"/sobjects/[^/]+/deleted", {"GET": "deleted"}),
-        (_DATA + r"/sobjects/[^/]+", {"POST": "record.create"}),
+        (_DATA + r"/sobjects/[^/]+", {"POST": "record.create", "GET": "sobjects"}),
         (
             _DATA + r"/sobjects/[^/]+/[^/]+",
             {"GET": "record.read", "PATCH": "record.update", "DELETE": "record.delete"},

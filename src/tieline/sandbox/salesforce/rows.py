@@ -24,6 +24,11 @@ def sobjects(call: Call) -> Response:
     return json_response({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
 
 
+def basic_information(call: Call) -> Response:
+    schema = call.org.require(call.path("sobject"))
+    return json_response({"objectDescribe": describe_global(schema, call.version), "recentItems": []})
+
+
 def describe_object(call: Call) -> Response:
     """304 when the schema has not changed since `If-Modified-Since` or still has the ETag of `If-None-Match`."""
     schema = call.org.require(call.path("sobject"))
