@@ -230,6 +230,8 @@ def modified_ms(found: CrmObject) -> int:
 
 def merged_ids(found: CrmObject) -> tuple[str, ...]:
     """The ids of records merged into this one, from both properties that name them."""
+    if not found.properties.get(MERGED_INTO) and not found.properties.get(MERGED_AT):
+        return ()
     listed = [part.strip() for part in str(found.properties.get(MERGED_INTO) or "").split(";")]
     listed += [
         part.partition(":")[0].strip() for part in str(found.properties.get(MERGED_AT) or "").split(";")
