@@ -10,7 +10,10 @@ from typing import Protocol, TypeAlias
 from tieline.ports.crm import Identity, Limits, Token
 
 OnIdentity: TypeAlias = Callable[[Identity], Awaitable[None]]
-"""Told whom the CRM said we are, before anything is read or written. Raises to stop (another tenant)."""
+"""Told whom the CRM said we are, before anything is read or written. Raises to stop (another tenant).
+
+It must not use the session that tells it: that one waits for it.
+"""
 
 
 class Clock(Protocol):
