@@ -70,6 +70,8 @@ def _server(app: ASGIApp) -> _Server:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=1,
+        # Longer than clients pause between polls: a connection closed just as it is used again looks like a fault.
+        timeout_keep_alive=120,
         # The CRM refuses what is too long with its own answer, so the server must let it through.
         h11_max_incomplete_event_size=1 << 20,
     )
