@@ -4,7 +4,7 @@ This module must never show a stack, a statement or a secret: what is not expect
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -69,10 +69,13 @@ def _no_organisation(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [
-        Problem(_place(item["loc"]), item["msg"].removeprefix("Value error, ")) for item in error.errors()
-    ]
-    return error_response(422, problems_text(found))
+    return error_response(422, problems_text(_problem(item) for item in error.errors()))
+
+
+def _problem(item: Mapping[str, Any]) -> Problem:
+    if item.get("type") == "json_invalid":
+        return Problem("body", str(item["ctx"]["error"]))
+    return Problem(_place(item["loc"]), item["msg"])
 
 
 def _http(request: Request, error: Exception) -> Response:

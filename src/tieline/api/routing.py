@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
@@ -38,14 +37,14 @@ class ExactRequest(Request):
     """A request whose JSON numbers are `int` or `Decimal`."""
 
     async def json(self) -> Any:
-        """The body. What PostgreSQL cannot keep is refused here, for all routes."""
+        """The body. What PostgreSQL cannot keep is refused here, for all routes. Raises JSONDecodeError."""
         try:
             value = load_json(await self.body())
         except JsonError as error:
             raise json.JSONDecodeError(str(error), "", 0) from error
         problem = storable_problem(value)
         if problem:
-            raise RequestValidationError([{"loc": ("body",), "msg": problem}])
+            raise json.JSONDecodeError(problem, "", 0)
         return value
 
 
