@@ -21,6 +21,7 @@ from tieline.domain.changeset import (
     LinkState,
     LinkStatus,
     NewContact,
+    Source,
 )
 from tieline.domain.values import Value
 
@@ -65,6 +66,7 @@ class Board:
         self._before = dict(self.links)
         self._created: dict[str, str] = {}
         self._changes: dict[str, list[FieldChange]] = {}
+        self._drafts: dict[str, tuple[dict[str, Value], dict[str, Source]]] = {}
         self._renumbered: dict[str, str] = {}
         self._aliases: dict[tuple[str, str], Alias] = {}
         self._dropped: dict[str, frozenset[str]] = {}
@@ -87,14 +89,21 @@ class Board:
         self._changes.setdefault(contact_id, []).append(change)
         if change.outcome is LedgerOutcome.OVERRULED:
             return
-        contact = self.contacts[contact_id]
-        values, sources = dict(contact.values), dict(contact.sources)
+        values, sources = self._draft(contact_id)
         if change.new is None:
             values.pop(change.field_name, None)
         else:
             values[change.field_name] = change.new
         sources[change.field_name] = change.source
-        self.contacts[contact_id] = replace(contact, values=values, sources=sources)
+
+    def _draft(self, contact_id: str) -> tuple[dict[str, Value], dict[str, Source]]:
+        """The values and sources of a contact, to be written into: a copy, made at the first change only."""
+        draft = self._drafts.get(contact_id)
+        if draft is None:
+            contact = self.contacts[contact_id]
+            draft = self._drafts[contact_id] = dict(contact.values), dict(contact.sources)
+            self.contacts[contact_id] = replace(contact, values=draft[0], sources=draft[1])
+        return draft
 
     def renumber(self, contact_id: str, number: str) -> None:
         """Gives a contact another number; the former one becomes an alias."""

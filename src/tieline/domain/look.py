@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tieline.domain.board import Board
 from tieline.domain.changes import (
     AskPerson,
+    Base,
     Drifted,
     KeepLocal,
     Merged,
@@ -100,6 +101,8 @@ class _Looker:
         remote = self.record.values.get(pair.crm.name, ABSENT)
         if _plainly_unchanged(state, local, remote):
             return
+        if state is _NEW and local is None and remote is not ABSENT and self._first_value(pair, remote):
+            return
         mine = contact.sources.get(pair.field.name)
         times = Times(mine.at_ms if mine else 0, self.link.read_ms, self.record.modified_ms)
         if pair.field.name == DO_NOT_CALL:
@@ -110,6 +113,19 @@ class _Looker:
             self.look.states[pair.key] = outcome.state
             self.look.states_changed = True
         self._carry_out(pair, outcome.verdict, local, None if remote is ABSENT else remote, mine)
+
+    def _first_value(self, pair: Pair, remote: Value) -> bool:
+        """The usual case of a first read, decided as `reconcile` would: we have nothing, so what the CRM has comes in."""
+        if not pair.inbound or pair.field.name == DO_NOT_CALL:
+            return False
+        value = pair.to_local(remote)
+        if isinstance(value, Uncoercible):
+            return False
+        self.look.states[pair.key] = PairState(Base(value, remote))
+        self.look.states_changed = True
+        if value is not None:
+            self._set(pair, None, value)
+        return True
 
     def _carry_out(
         self, pair: Pair, verdict: Verdict, local: Value, remote: Value, mine: Source | None

@@ -9,10 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieline.domain.analysis_mapping import AnalysisMapping
 from tieline.domain.board import Board
 from tieline.domain.changeset import FieldChange, IssueNote, LedgerOutcome, Source, SourceKind
 from tieline.domain.fields import DO_NOT_CALL, FieldSpec, Uncoercible, coerce
-from tieline.domain.analysis_mapping import AnalysisMapping
 from tieline.domain.mapping import Policy
 from tieline.domain.merging import without
 from tieline.domain.statements import compare_key, statements

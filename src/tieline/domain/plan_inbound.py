@@ -19,7 +19,7 @@ from tieline.domain.identity import (
 from tieline.domain.look import look_at
 from tieline.domain.mapping import MappingSet
 from tieline.domain.phones import Unusable, normalise
-from tieline.domain.records import Removal, RemoteRecord
+from tieline.domain.records import RemoteRecord, Removal
 from tieline.domain.values import as_text
 
 
@@ -159,7 +159,7 @@ def _read_now(link: LinkState, record: RemoteRecord) -> LinkState:
 
 
 def _aliases(board: Board, link: LinkState, numbers: Numbers) -> None:
-    if link.contact_id is None or len(numbers.usable) <= 1 and len(link.phones) <= 1:
+    if link.contact_id is None or (len(numbers.usable) <= 1 and len(link.phones) <= 1):
         return
     own = board.contacts[link.contact_id].phone_number
     for number in numbers.usable:

@@ -5,8 +5,9 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.domain.memory import COLOUR, TENANT, Memory, record
+from tests.unit.domain.memory import COLOUR, TENANT, Memory, mapping, record
 
+from tieline.domain.changes import PairState, TakeRemote, Times, reconcile
 from tieline.domain.changeset import ContactState, LedgerOutcome, LinkStatus, Source, SourceKind
 from tieline.domain.identity import record_ref
 from tieline.domain.records import RemoteRecord, Removal
@@ -230,3 +231,24 @@ def test_a_page_asked_for_before_a_confirmed_write_is_not_believed() -> None:
 
 def test_two_tenants_with_one_record_id_are_told_apart() -> None:
     assert record_ref("sf:1", "003") != record_ref("sf:2", "003")
+
+
+@given(st.sampled_from([None, "", "red", "  ", "véry"]), st.booleans())
+def test_the_short_way_for_a_first_value_decides_as_the_table_does(
+    remote: str | None, outbound: bool
+) -> None:
+    pair = mapping(outbound=outbound).pairs[1]
+    long_way = reconcile(pair, PairState(), None, remote, own_echo=False, times=Times())
+    memory = Memory()
+    memory.read([record("a", N1, Colour=remote)], first=True)
+    value = memory.by_number(N1).values.get("colour")
+    expected = long_way.verdict.value if isinstance(long_way.verdict, TakeRemote) else None
+    assert value == expected
+    taken = memory.links["a"].pairs[pair.key].base
+    assert (
+        pair.local_form(taken.local),
+        pair.remote_form(taken.remote if taken.remote is not ABSENT else None),
+    ) == (
+        pair.local_form(long_way.state.base.local),
+        pair.remote_form(remote),
+    )

@@ -1,0 +1,1 @@
+"""Benchmarks, run by `make bench`. Never part of the tests: they report, they do not judge."""
