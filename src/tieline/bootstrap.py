@@ -1,1 +1,206 @@
-"""The only module that picks adapters: settings in, wired objects out. No rule of the product lives here."""
+"""The only module that picks adapters: settings in, wired objects out. No rule of the product lives here.
+
+The queue comes as a factory, since its adapter lies above this layer; the entry points pass it in.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx2
+
+from tieline.config import Settings
+from tieline.connectors.http import HttpSession
+from tieline.connectors.registry import get_connector
+from tieline.flows.editing import Editing
+from tieline.flows.intake import Intake
+from tieline.llm.client import openai_merger
+from tieline.llm.offline import OfflineMerger
+from tieline.ports.clock import Clock, Ids
+from tieline.ports.config import AppConfig
+from tieline.ports.crm import Credentials
+from tieline.ports.jobs import JobQueue
+from tieline.ports.llm import TextMerger
+from tieline.ports.session import OnIdentity
+from tieline.ports.store import Lane
+from tieline.store.accounts import Accounts
+from tieline.store.apps import Apps
+from tieline.store.config import Configs
+from tieline.store.contacts import ContactEdits, Contacts
+from tieline.store.conversations import Conversations
+from tieline.store.due_work import DueWork
+from tieline.store.embedded import EmbeddedServer, ensure_database, find_binaries
+from tieline.store.issues import Issues
+from tieline.store.leases import Leases
+from tieline.store.migrate import migrate, status
+from tieline.store.pool import Pool, make_pool
+from tieline.store.rate_limit import PostgresGate
+from tieline.store.runs import Runs
+from tieline.store.secrets import Secrets
+from tieline.store.tokens import AppTokens
+from tieline.store.unit_of_work import PostgresStore
+
+QueueFactory = Callable[[str], JobQueue]
+
+
+class NotMigratedError(Exception):
+    """The database of one's own lacks tables of this version."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        await asyncio.sleep(seconds)
+
+
+class RandomIds:
+    """Identifiers from the system's source of chance."""
+
+    def new(self, prefix: str) -> str:
+        """`prefix_` and 24 hexadecimal characters."""
+        return f"{prefix}_{secrets.token_hex(12)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tieline:
+    """Everything, wired: what the API, the worker and the command line work with."""
+
+    settings: Settings
+    database_url: str
+    pool: Pool
+    http: httpx2.AsyncClient
+    clock: Clock
+    ids: Ids
+    jobs: JobQueue
+    store: PostgresStore
+    accounts: Accounts
+    configs: Configs
+    apps: Apps
+    contacts: Contacts
+    conversations: Conversations
+    editing: Editing
+    intake: Intake
+    runs: Runs
+    issues: Issues
+    leases: Leases
+    due_work: DueWork
+    merger: TextMerger
+
+    async def session_for(self, app: AppConfig, lane: Lane, on_identity: OnIdentity | None) -> HttpSession:
+        """A connection to an app's CRM. `on_identity` is told whose token it is before anything is sent."""
+        connector = get_connector(app.provider)
+        auth = await self.apps.credentials(app.org_id, app.app_id)
+        gate = PostgresGate(
+            self.pool, app.org_id, app.app_id, connector.spec.rate_rules, self.clock, lane=lane
+        )
+        return HttpSession(
+            connector,
+            Credentials(app.tenant_url, auth),
+            http=self.http,
+            token_store=AppTokens(self.apps, app.org_id, app.app_id),
+            gate=gate,
+            clock=self.clock,
+            app_id=app.app_id,
+            on_identity=on_identity,
+        )
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[str]:
+    """The URL of a database with all tables; without one of the user's own, a server of ours runs meanwhile.
+
+    Raises EmbeddedServerError, NotMigratedError, psycopg.Error.
+    """
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        standing = await asyncio.to_thread(status, url)
+        if not standing.up_to_date:
+            raise NotMigratedError(
+                f"The database is at revision {standing.current or 'none'} and this version needs"
+                f" {standing.newest}: run tieline migrate."
+            )
+        yield url
+        return
+    server = await asyncio.to_thread(start_embedded, settings)
+    try:
+        url = await asyncio.to_thread(ensure_database, server.url(), "tieline")
+        await asyncio.to_thread(migrate, url)
+        yield url
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def start_embedded(settings: Settings) -> EmbeddedServer:
+    """Our own server in the data directory, started or joined."""
+    prefer = None if settings.postgres == "auto" else settings.postgres
+    return EmbeddedServer.start(settings.data_dir / "postgres", find_binaries(prefer))
+
+
+@asynccontextmanager
+async def open_tieline(settings: Settings, make_queue: QueueFactory) -> AsyncIterator[Tieline]:
+    """Opens everything and closes it again."""
+    sealer = _secrets(settings)
+    async with (
+        database(settings) as url,
+        make_pool(url, max_size=settings.pool_size) as pool,
+        httpx2.AsyncClient(timeout=60.0) as http,
+    ):
+        yield wire(settings, url, pool, http, sealer, make_queue(url))
+
+
+def wire(
+    settings: Settings, url: str, pool: Pool, http: httpx2.AsyncClient, sealer: Secrets, jobs: JobQueue
+) -> Tieline:
+    """Puts the adapters together; opens nothing."""
+    clock, ids = SystemClock(), RandomIds()
+    store = PostgresStore(pool, jobs, ids)
+    conversations = Conversations(pool, store, clock)
+    return Tieline(
+        settings=settings,
+        database_url=url,
+        pool=pool,
+        http=http,
+        clock=clock,
+        ids=ids,
+        jobs=jobs,
+        store=store,
+        accounts=Accounts(pool, sealer, clock, ids),
+        configs=Configs(pool, clock, ids),
+        apps=Apps(pool, sealer),
+        contacts=Contacts(pool, clock),
+        conversations=conversations,
+        editing=Editing(ContactEdits(store, clock), clock, ids),
+        intake=Intake(conversations, clock),
+        runs=Runs(pool, jobs, ids),
+        issues=Issues(pool, jobs, ids),
+        leases=Leases(pool),
+        due_work=DueWork(pool, jobs),
+        merger=_merger(settings),
+    )
+
+
+def _secrets(settings: Settings) -> Secrets:
+    if settings.secret_key is not None:
+        return Secrets.from_text(settings.secret_key.get_secret_value())
+    return Secrets.from_file(settings.secret_key_file)
+
+
+def _merger(settings: Settings) -> TextMerger:
+    if settings.model is None:
+        return OfflineMerger()
+    key = settings.model_api_key
+    return openai_merger(
+        settings.model,
+        base_url=settings.model_base_url,
+        api_key=key.get_secret_value() if key else None,
+        timeout_s=settings.model_timeout_s,
+    )

@@ -162,3 +162,25 @@ async def test_due_conversations_are_found_unless_claimed(
     assert await swept(due_work, jobs) == [Wake(WakeKind.ANALYSIS, ORG)]
     await execute(pool, "update conversation set claim_until = now() + interval '1 min'")
     assert await swept(due_work, jobs) == []
+
+
+async def test_work_that_is_put_off_says_when_it_is_due(pool: Pool, due_work: DueWork) -> None:
+    assert await due_work.next_due_s(WakeKind.PUSH, ORG, TENANT) is None
+    await execute(
+        pool,
+        "insert into link (org_id, tenant_key, external_id, status, dirty_at, push_not_before)"
+        " values (%s, %s, '1', 'open', now(), now() + interval '1 h'), (%s, %s, '2', 'open', now(), null)",
+        *(ORG, TENANT) * 2,
+    )
+    await execute(
+        pool,
+        "insert into conversation (org_id, platform, conversation_id, type, status, due_at)"
+        " values (%s, 'retell', 'call_1', 'call', 'ended', now() + interval '2 h')",
+        ORG,
+    )
+    seconds = [
+        await due_work.next_due_s(WakeKind.PUSH, ORG, TENANT), await due_work.next_due_s(WakeKind.ANALYSIS, ORG)
+    ]  # fmt: skip
+    assert [round((s or 0) / 3600, 1) for s in seconds] == [1.0, 2.0]
+    assert await due_work.next_due_s(WakeKind.ACTIVITY, ORG, TENANT) is None
+    assert await due_work.next_due_s(WakeKind.PUSH, "org_2", TENANT) is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
-from tests.integration.work_support import APP, ORG, NotedWakes, execute, make_app
+from tests.integration.work_support import APP, ORG, NotedWakes, execute, ids, make_app
 
 from tieline.ports.jobs import WakeKind
 from tieline.store.issues import IssueFilter, Issues
@@ -29,7 +29,7 @@ def jobs() -> NotedWakes:
 
 @pytest.fixture
 def issues(pool: Pool, jobs: NotedWakes) -> Issues:
-    return Issues(pool, jobs)
+    return Issues(pool, jobs, ids())
 
 
 async def raise_issue(pool: Pool, issue_id: str, org_id: str = ORG, **columns: Any) -> None:
@@ -126,3 +126,12 @@ async def test_a_replay_of_a_contacts_issue_takes_its_blocked_activity_up(pool: 
     assert await issues.replay(ORG, "a") is not None
     (activity,) = await execute(pool, "select status, due_at is not null as due from activity")
     assert activity == {"status": "due", "due": True}
+
+
+async def test_an_issue_with_a_whole_app_is_one_until_it_is_settled(issues: Issues) -> None:
+    for message in ("refused", "refused again"):
+        await issues.raise_for_app(ORG, APP, "credentials", message)
+    (issue,) = await issues.find(ORG)
+    assert (issue.message, issue.occurrences, issue.app_id) == ("refused again", 2, APP)
+    await issues.settle_for_app(ORG, APP, "credentials", "they work")
+    assert await issues.find(ORG) == []

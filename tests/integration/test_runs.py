@@ -110,7 +110,7 @@ async def test_a_run_begun_too_often_without_progress_fails_with_an_issue(
     taken = [await taken_up(runs, lease, run, most_attempts=2) for _ in range(3)]
     assert [t.status for t in taken] == ["running", "running", "failed"]
     assert await runs.due(ORG, APP) is None
-    (issue,) = await Issues(pool, jobs).find(ORG)
+    (issue,) = await Issues(pool, jobs, ids()).find(ORG)
     assert (issue.kind, issue.run_id, issue.app_id) == ("run_failed", run.run_id, APP)
     assert "2 times" in issue.message
 
@@ -137,7 +137,7 @@ async def test_success_closes_the_issue_of_an_earlier_failure(
     runs: Runs, pool: Pool, jobs: NotedWakes, lease: Lease
 ) -> None:
     await runs.fail(lease, await runs.queue(ORG, APP, full_read=False, triggered_by="cron"), "No permission.")
-    issues = Issues(pool, jobs)
+    issues = Issues(pool, jobs, ids())
     assert [issue.message for issue in await issues.find(ORG)] == [
         "A sync ended without success. No permission."
     ]

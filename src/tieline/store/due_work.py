@@ -37,3 +37,10 @@ class DueWork:
             wakes = [Wake(WakeKind(row["kind"]), row["org_id"], row["app_id"]) for row in rows]
             await self._jobs.enqueue(conn, wakes)
         return len(wakes)
+
+    async def next_due_s(self, kind: WakeKind, org_id: str, tenant_key: str = "") -> float | None:
+        """Seconds until work of that kind that is put off; None if there is none."""
+        values = {"kind": str(kind), "org_id": org_id, "tenant_key": tenant_key}
+        async with self._pool.connection() as conn:
+            row = await (await conn.execute(_sql["next_due"], values)).fetchone()
+        return row["seconds"] if row else None

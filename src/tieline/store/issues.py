@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from tieline.ports.clock import Ids
 from tieline.ports.jobs import JobQueue, Wake, WakeKind
 from tieline.store.pool import Pool, Queries
 
@@ -55,9 +56,10 @@ class IssueFilter:
 class Issues:
     """An organisation's issues."""
 
-    def __init__(self, pool: Pool, jobs: JobQueue) -> None:
+    def __init__(self, pool: Pool, jobs: JobQueue, ids: Ids) -> None:
         self._pool = pool
         self._jobs = jobs
+        self._ids = ids
 
     async def find(self, org_id: str, which: IssueFilter = IssueFilter()) -> list[Issue]:
         """Issues, newest first."""
@@ -75,6 +77,21 @@ class Issues:
         values = {"org_id": org_id, "issue_id": issue_id, "because": because}
         rows = await self._rows("close", values)
         return _issue(rows[0]) if rows else None
+
+    async def raise_for_app(self, org_id: str, app_id: str, kind: str, message: str) -> None:
+        """An issue with a whole app, one for each kind, however often it is met."""
+        values = {
+            "org_id": org_id, "app_id": app_id, "issue_id": self._ids.new("issue"), "kind": kind,
+            "cause": f"app:{app_id}:{kind}", "message": message, "severity": "error", "run_id": None,
+        }  # fmt: skip
+        async with self._pool.connection() as conn:
+            await conn.execute(_sql["open"], values)
+
+    async def settle_for_app(self, org_id: str, app_id: str, kind: str, because: str) -> None:
+        """Closes an app's issue of that kind, if there is one."""
+        values = {"org_id": org_id, "cause": f"app:{app_id}:{kind}", "because": because}
+        async with self._pool.connection() as conn:
+            await conn.execute(_sql["close_cause"], values)
 
     async def counts(self, org_id: str, app_id: str | None = None) -> dict[str, int]:
         """How many are open, by kind."""

@@ -26,21 +26,8 @@ _log = logging.getLogger(__name__)
 BUSY_S = 0.5
 
 
-class Run(Protocol):
-    """What is asked of a run here; see `store.runs.Run`."""
-
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def lane(self) -> Lane: ...
-
-
 class RunBook(Protocol):
-    """The runs of all apps; see `store.runs.Runs`."""
+    """The runs of all apps; see `store.runs.Runs`. Of a run, only its id, status, attempts and lane are read here."""
 
     async def due(self, org_id: str, app_id: str) -> Any: ...
     async def take_up(self, lease: Lease, run_id: str, *, most_attempts: int) -> Any: ...
@@ -59,7 +46,7 @@ LiveFlow: TypeAlias = Callable[[str, str, Lease], Awaitable[float | None]]
 class Flows:
     """The flows, wired. `refusals` are exceptions of theirs that only a person's change can cure."""
 
-    inbound: Callable[[Run, Lease], Awaitable[None]]
+    inbound: Callable[[Any, Lease], Awaitable[None]]
     push: LiveFlow
     activity: LiveFlow
     analysis: Callable[[str], Awaitable[float | None]]

@@ -1,0 +1,122 @@
+"""Syncs: run one and watch it, or see how they stand."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tieline.bootstrap import Tieline
+from tieline.cli.issues import COLUMNS
+from tieline.cli.output import JsonFlag, OrgOption, note, print_json, print_rows
+from tieline.cli.runtime import CommandError, app_of, org_of, with_tieline
+from tieline.store.issues import IssueFilter
+from tieline.store.runs import Run
+from tieline.worker.wiring import make_worker
+
+sync_app = typer.Typer(help="Syncs of contacts from a CRM.", no_args_is_help=True)
+_LOOK_EVERY_S = 0.2
+_SHOWN_ISSUES = 20
+
+
+@sync_app.command("run")
+def run_sync(
+    ctx: typer.Context,
+    app: Annotated[
+        str | None, typer.Argument(help="App id or name; may be left out when there is only one.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read all records, not only what changed.")] = False,
+    wait: Annotated[bool, typer.Option(help="Stay until it has ended.")] = True,
+    org: OrgOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Sync contacts now. Works in this process too, so that no other worker need run."""
+
+    async def work(tieline: Tieline) -> None:
+        org_id = await org_of(tieline, org)
+        app_id = await app_of(tieline, org_id, app)
+        run = await tieline.runs.queue(org_id, app_id, full_read=full, triggered_by="manual")
+        if wait:
+            run = await _until_ended(tieline, run)
+        issues = await tieline.issues.find(org_id, IssueFilter(run_id=run.run_id, limit=_SHOWN_ISSUES))
+        if as_json:
+            print_json({**_row(run), "issues": [_issue(issue) for issue in issues]})
+        else:
+            print_rows([_row(run)], _COLUMNS, as_json=False)
+            if issues:
+                note(f"Issues of this run (the first {_SHOWN_ISSUES}; all: tieline issue list):")
+                print_rows([_issue(issue) for issue in issues], COLUMNS, as_json=False)
+        if run.status == "failed":
+            raise CommandError(f"The sync failed. {run.reason}")
+
+    with_tieline(ctx, work)
+
+
+@sync_app.command("status")
+def sync_status(
+    ctx: typer.Context,
+    app: Annotated[str | None, typer.Argument(help="App id or name; all when left out.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many runs.")] = 10,
+    org: OrgOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the last runs."""
+
+    async def work(tieline: Tieline) -> None:
+        org_id = await org_of(tieline, org)
+        app_id = None if app is None else await app_of(tieline, org_id, app)
+        runs = [_row(run) for run in await tieline.runs.recent(org_id, app_id, limit)]
+        print_rows(runs, _COLUMNS, as_json=as_json)
+        open_issues = await tieline.issues.counts(org_id, app_id)
+        if open_issues and not as_json:
+            counts = ", ".join(f"{number} {kind}" for kind, number in open_issues.items())
+            note(f"Open issues: {counts} (tieline issue list)")
+
+    with_tieline(ctx, work)
+
+
+_COLUMNS = (
+    "run_id", "app_id", "status", "full_read", "triggered_by", "counts", "requests_sent", "started_at", "seconds",
+    "reason",
+)  # fmt: skip
+
+
+async def _until_ended(tieline: Tieline, run: Run) -> Run:
+    """Works, shows how far the run is, and returns it when it has ended."""
+    worker = make_worker(tieline)
+    working = asyncio.create_task(worker.run())
+    shown = TextColumn("{task.description}")
+    try:
+        with Progress(SpinnerColumn(), shown, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+            task = progress.add_task("queued", total=None)
+            while run.in_flight:
+                if working.done():
+                    await working
+                await asyncio.sleep(_LOOK_EVERY_S)
+                run = await tieline.runs.get(run.org_id, run.run_id) or run
+                progress.update(task, description=_progress(run))
+    finally:
+        await worker.stop()
+        await working
+    return run
+
+
+def _progress(run: Run) -> str:
+    counts = ", ".join(f"{number:,} {name}" for name, number in run.counts.items())
+    waits = f" ({run.reason})" if run.reason else ""
+    return f"{run.status}{waits}: {counts or 'nothing read yet'}"
+
+
+def _row(run: Run) -> dict[str, Any]:
+    ended = run.finished_at.timestamp() if run.finished_at else time.time()
+    seconds = None if run.started_at is None else round(ended - run.started_at.timestamp(), 1)
+    names = ("run_id", "app_id", "status", "full_read", "triggered_by", "requests_sent", "started_at", "finished_at",
+             "reason", "attempts")  # fmt: skip
+    return {**{name: getattr(run, name) for name in names}, "counts": dict(run.counts), "seconds": seconds}
+
+
+def _issue(issue: Any) -> Mapping[str, Any]:
+    return {name: getattr(issue, name) for name in COLUMNS}

@@ -1,0 +1,39 @@
+"""One app's access token between sessions, sealed in its row. Must never log or print it."""
+
+from datetime import datetime
+
+from tieline.ports.crm import Token
+from tieline.store.apps import Apps
+
+
+class AppTokens:
+    """Implements `ports.session.TokenStore` for one app."""
+
+    def __init__(self, apps: Apps, org_id: str, app_id: str) -> None:
+        self._apps = apps
+        self._org_id = org_id
+        self._app_id = app_id
+
+    async def load(self) -> Token | None:
+        """The token that was saved last."""
+        found = await self._apps.load_token(self._org_id, self._app_id)
+        if found is None:
+            return None
+        expires = found["expires_at"]
+        return Token(**{**found, "expires_at": datetime.fromisoformat(expires) if expires else None})
+
+    async def save(self, token: Token) -> None:
+        """Replaces it; committed when this returns."""
+        members = {
+            "access_token": token.access_token,
+            "base_url": token.base_url,
+            "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+            "tenant_id": token.tenant_id,
+            "user_id": token.user_id,
+            "refresh_token": token.refresh_token,
+        }
+        await self._apps.save_token(self._org_id, self._app_id, members)
+
+    async def clear(self) -> None:
+        """Forgets it."""
+        await self._apps.save_token(self._org_id, self._app_id, None)

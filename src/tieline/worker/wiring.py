@@ -1,0 +1,169 @@
+"""The flows as a worker calls them: each with its app, its configuration and a session, until nothing is left.
+
+Only joins what `bootstrap` made; no decision about an error is taken here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tieline.bootstrap import Tieline
+from tieline.domain.crm_schema import CrmSchema
+from tieline.flows.activity import ActivityFlow
+from tieline.flows.analysis import AnalysisFlow
+from tieline.flows.configuration import ConfigurationError
+from tieline.flows.inbound import InboundFlow, InboundRun
+from tieline.flows.outbound import OutboundFlow
+from tieline.ports.config import AppConfig, OrgConfig
+from tieline.ports.crm import CrmSession
+from tieline.ports.jobs import Wake, WakeKind
+from tieline.ports.store import Lane, Lease
+from tieline.store.runs import Run
+from tieline.worker.jobs import Flows, Jobs
+from tieline.worker.queue import PgQueue
+from tieline.worker.worker import Worker, worker_name
+
+# What is due later than this is found by the sweep.
+_SOON_S = 30.0
+_REFUSED = "credentials"
+
+
+class NotReadyError(Exception):
+    """The app may not run: it is not connected, not checked, stopped, or no longer the one that syncs contacts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    app: AppConfig
+    org: OrgConfig
+    session: CrmSession
+    schema: CrmSchema
+
+
+class WiredFlows:
+    """Every flow as `worker.jobs` wants it."""
+
+    def __init__(self, tieline: Tieline) -> None:
+        self._tieline = tieline
+        store, clock, ids = tieline.store, tieline.clock, tieline.ids
+        self._inbound = InboundFlow(store, clock, ids)
+        self._outbound = OutboundFlow(store, clock, ids)
+        self._activity = ActivityFlow(store, clock)
+        self._analysis = AnalysisFlow(store, self, tieline.merger, clock, ids, self._fresh_read)
+
+    def flows(self) -> Flows:
+        """The flows for the handlers."""
+        return Flows(
+            inbound=self.inbound,
+            push=self.push,
+            activity=self.activity,
+            analysis=self.analysis,
+            reconnect=self.reconnect,
+            stop_app=self.stop_app,
+            wake=self.wake,
+            refusals=(ConfigurationError, NotReadyError),
+        )
+
+    # What the analysis flow reads
+
+    async def org(self, org_id: str) -> OrgConfig:
+        """The organisation's fields and mappings."""
+        return await self._tieline.configs.get(org_id)
+
+    async def linked_app(self, org_id: str) -> AppConfig | None:
+        """The app that syncs contacts, connected or not."""
+        app_id = (await self._tieline.configs.get(org_id)).app_id
+        return await self._tieline.apps.get(org_id, app_id) if app_id else None
+
+    # The flows
+
+    async def inbound(self, run: Run, lease: Lease) -> None:
+        """One inbound run, with the schema as it is now; then whatever waited for it."""
+        ready = await self._ready(lease.org_id, lease.app_id, lease.lane, live_schema=True)
+        await self._inbound.run(
+            InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, run.full_read), ready.schema
+        )
+        for kind in (WakeKind.PUSH, WakeKind.ACTIVITY):
+            await self.wake(Wake(kind, lease.org_id, lease.app_id))
+
+    async def push(self, org_id: str, app_id: str, lease: Lease) -> float | None:
+        """Pushes until nothing is dirty that may be pushed now."""
+        ready = await self._ready(org_id, app_id, lease.lane)
+        while (await self._outbound.push(ready.app, ready.org, ready.session, lease, ready.schema)).looked:
+            continue
+        return await self._soon(WakeKind.PUSH, ready.app)
+
+    async def activity(self, org_id: str, app_id: str, lease: Lease) -> float | None:
+        """Logs until nothing is due."""
+        ready = await self._ready(org_id, app_id, lease.lane)
+        while (await self._activity.run(ready.app, ready.session, lease)).looked:
+            continue
+        return await self._soon(WakeKind.ACTIVITY, ready.app)
+
+    async def analysis(self, org_id: str) -> float | None:
+        """Maps conversations until none is due, and wakes for the activities that came of them."""
+        worked = 0
+        while batch := await self._analysis.run(org_id):
+            worked += batch
+        app = await self.linked_app(org_id)
+        if worked and app is not None:
+            await self.wake(Wake(WakeKind.ACTIVITY, org_id, app.app_id))
+        seconds = await self._tieline.due_work.next_due_s(WakeKind.ANALYSIS, org_id)
+        return seconds if seconds is not None and seconds < _SOON_S else None
+
+    async def _soon(self, kind: WakeKind, app: AppConfig) -> float | None:
+        seconds = await self._tieline.due_work.next_due_s(kind, app.org_id, app.tenant_key)
+        return seconds if seconds is not None and seconds < _SOON_S else None
+
+    async def _fresh_read(self, app: AppConfig, external_ids: Sequence[str]) -> None:
+        """No lane is held: what is read is ordered by the link's lock and stamp, as every read is."""
+        ready = await self._ready(app.org_id, app.app_id, Lane.LIVE)
+        run = InboundRun(ready.app, ready.org, ready.session, None, "", False)
+        await self._inbound.read_records(run, ready.schema, external_ids)
+
+    # What follows
+
+    async def reconnect(self, org_id: str, app_id: str) -> None:
+        """Tries an app's connection again, where it was saved while its CRM could not be reached."""
+
+    async def stop_app(self, org_id: str, app_id: str, reason: str) -> None:
+        """No run starts until a person renews the credentials."""
+        await self._tieline.apps.set_status(org_id, app_id, "error", reason)
+        message = (
+            f"The connection to the CRM was refused, and nothing is synced until it is renewed. {reason}"
+        )
+        await self._tieline.issues.raise_for_app(org_id, app_id, _REFUSED, message)
+
+    async def wake(self, wake: Wake) -> None:
+        """Enqueues a wake-up by itself."""
+        async with self._tieline.pool.connection() as conn, conn.transaction():
+            await self._tieline.jobs.enqueue(conn, [wake])
+
+    async def _ready(self, org_id: str, app_id: str, lane: Lane, *, live_schema: bool = False) -> _Ready:
+        """What a flow of an app works with. Raises NotReadyError and the errors of ports.errors."""
+        app = await self._tieline.apps.get(org_id, app_id)
+        org = await self._tieline.configs.get(org_id)
+        if org.app_id != app_id:
+            raise NotReadyError(f"The app {app_id} does not sync contacts; link it in the CRM configuration.")
+        if not app.may_run:
+            why = app.stopped_reason or app.status_reason or f"it is {app.connection_status}"
+            raise NotReadyError(f"The app {app_id} may not run: {why}.")
+        session = await self._tieline.session_for(app, lane, None)
+        schema = app.schema
+        if schema is None or live_schema:
+            schema = await session.run(session.connector.describe())
+        return _Ready(app, org, session, schema)
+
+
+def make_worker(tieline: Tieline) -> Worker:
+    """A worker on everything that is wired. `tieline.jobs` must be the queue that works, a PgQueue."""
+    queue = tieline.jobs
+    assert isinstance(queue, PgQueue)
+    flows = WiredFlows(tieline).flows()
+    jobs = Jobs(flows, tieline.runs, tieline.leases, tieline.clock, worker_name())
+
+    async def clean(older_than: timedelta) -> None:
+        async with tieline.pool.connection() as conn:
+            await queue.clean(conn, older_than)
+
+    return Worker(queue, jobs.handlers(), tieline.due_work, clean)
