@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from tieline.domain.crm_schema import CrmField, CrmKind, CrmOption, CrmSchema
 from tieline.ports.config import AppConfig
+from tieline.ports.crm import Identity, Token
 from tieline.store.json_text import dump_json, load_json
 from tieline.store.pool import Connection, Pool, Queries
 from tieline.store.secrets import Secrets
@@ -32,11 +33,11 @@ class Apps:
         found = await self._rows("get", org_id=org_id, app_id=app_id)
         if not found:
             raise UnknownAppError(f"There is no app {app_id}.")
-        return self._app(found[0])
+        return self.from_row(found[0])
 
     async def of_organisation(self, org_id: str) -> list[AppConfig]:
         """All apps of an organisation, the oldest first."""
-        return [self._app(row) for row in await self._rows("list", org_id=org_id)]
+        return [self.from_row(row) for row in await self._rows("list", org_id=org_id)]
 
     async def credentials(self, org_id: str, app_id: str) -> dict[str, str]:
         """The members of auth_config. Raises UnknownAppError."""
@@ -46,8 +47,18 @@ class Apps:
         sealed = found[0]["auth_ciphertext"]
         return {} if sealed is None else dict(self._open(sealed, org_id, app_id, "auth"))
 
-    async def save(self, connection: Connection, app: AppConfig, auth: Mapping[str, str] | None) -> None:
-        """Inserts or replaces an app; `auth` None keeps the credentials that are there."""
+    async def save(
+        self,
+        connection: Connection,
+        app: AppConfig,
+        auth: Mapping[str, str] | None,
+        *,
+        by_person: bool = True,
+    ) -> None:
+        """Inserts or replaces an app; `auth` None keeps the credentials that are there.
+
+        New credentials or another tenant URL make the token that is there useless, so it goes.
+        """
         sealed = None if auth is None else self._seal(dict(auth), app.org_id, app.app_id, "auth")
         values = {
             "org_id": app.org_id, "app_id": app.app_id, "type": app.type, "provider": app.provider, "name": app.name,
@@ -58,6 +69,7 @@ class Apps:
             "schema": None if app.schema is None else Jsonb(schema_to_json(app.schema)), "schema_at": app.schema_at,
             "mappings_checked": app.mappings_checked, "sync_interval_s": app.sync_interval_s,
             "next_sync_at": app.next_sync_at, "stopped_reason": app.stopped_reason, "new_auth": auth is not None,
+            "by_person": by_person,
         }  # fmt: skip
         await connection.execute(_sql["save"], values)
 
@@ -73,13 +85,16 @@ class Apps:
         """Lets no run start until a person acts; None lets them start again."""
         await self._run("stop", org_id=org_id, app_id=app_id, reason=reason)
 
-    async def set_identity(
-        self, org_id: str, app_id: str, tenant_id: str, user_id: str | None, zone: str | None
-    ) -> None:
-        """Records whom the CRM said we are."""
-        await self._run(
-            "set_identity", org_id=org_id, app_id=app_id, tenant_id=tenant_id, user_id=user_id, zone=zone
-        )
+    async def claim_tenant(self, org_id: str, app_id: str, identity: Identity) -> str | None:
+        """Records whom the CRM said we are, unless another tenant is recorded.
+
+        Returns the tenant that is recorded then, None for no such app.
+        """
+        found = await self._rows(
+            "claim_tenant", org_id=org_id, app_id=app_id, tenant_id=identity.tenant_id, user_id=identity.user_id,
+            zone=identity.time_zone,
+        )  # fmt: skip
+        return found[0]["tenant_id"] if found else None
 
     async def set_schema(self, org_id: str, app_id: str, schema: CrmSchema, at: datetime) -> None:
         """Keeps the live schema."""
@@ -95,8 +110,15 @@ class Apps:
 
     async def save_token(self, org_id: str, app_id: str, token: Mapping[str, Any] | None) -> None:
         """Keeps an access token, or forgets it."""
+        async with self._pool.connection() as connection:
+            await self.save_token_on(connection, org_id, app_id, token)
+
+    async def save_token_on(
+        self, connection: Connection, org_id: str, app_id: str, token: Mapping[str, Any] | None
+    ) -> None:
+        """The same on a connection's own transaction."""
         sealed = None if token is None else self._seal(dict(token), org_id, app_id, "token")
-        await self._run("save_token", org_id=org_id, app_id=app_id, token=sealed)
+        await connection.execute(_sql["save_token"], {"org_id": org_id, "app_id": app_id, "token": sealed})
 
     def _seal(self, value: dict[str, Any], org_id: str, app_id: str, part: str) -> bytes:
         return self._secrets.seal(dump_json(value).decode(), row_id=f"app:{org_id}:{app_id}:{part}")
@@ -105,7 +127,8 @@ class Apps:
         opened: dict[str, Any] = load_json(self._secrets.open(sealed, row_id=f"app:{org_id}:{app_id}:{part}"))
         return opened
 
-    def _app(self, row: Mapping[str, Any]) -> AppConfig:
+    def from_row(self, row: Mapping[str, Any]) -> AppConfig:
+        """A row of the table as an app; of its credentials only what is no secret."""
         sealed = row["auth_ciphertext"]
         auth = {} if sealed is None else self._open(sealed, row["org_id"], row["app_id"], "auth")
         kept = {
@@ -122,6 +145,18 @@ class Apps:
     async def _run(self, name: str, **values: Any) -> None:
         async with self._pool.connection() as connection:
             await connection.execute(_sql[name], values)
+
+
+def token_to_json(token: Token) -> dict[str, Any]:
+    """A token's members, the time as text."""
+    return {
+        "access_token": token.access_token,
+        "base_url": token.base_url,
+        "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+        "tenant_id": token.tenant_id,
+        "user_id": token.user_id,
+        "refresh_token": token.refresh_token,
+    }
 
 
 def schema_to_json(schema: CrmSchema) -> list[dict[str, Any]]:

@@ -15,4 +15,5 @@ set name = excluded.name, tenant_url = excluded.tenant_url, tenant_sub_id = excl
     tenant_id = excluded.tenant_id, own_user_id = excluded.own_user_id, time_zone = excluded.time_zone,
     crm_config = excluded.crm_config, schema = excluded.schema, schema_at = excluded.schema_at,
     mappings_checked = excluded.mappings_checked, sync_interval_s = excluded.sync_interval_s,
-    next_sync_at = excluded.next_sync_at, stopped_reason = excluded.stopped_reason, updated_at = now()
+    next_sync_at = excluded.next_sync_at, stopped_reason = excluded.stopped_reason,
+    updated_at = case when %(by_person)s then now() else app.updated_at end
