@@ -114,7 +114,7 @@ class PostgresAppChange:
         return await cursor.fetchall() if rows else []
 
 
-class AppChanges:
+class PostgresAppStore:
     """Implements `ports.connections.AppStore`."""
 
     def __init__(self, pool: Pool, apps: Apps, configs: Configs, jobs: JobQueue, ids: Ids) -> None:
