@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.ports.clock import Clock
@@ -15,6 +16,7 @@ from tieline.store.config import Configs
 from tieline.store.contacts import Contacts
 from tieline.store.conversations import Conversations
 from tieline.store.pool import Pool
+from tieline.store.runs import Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,16 @@ class ApiLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Connections:
+    """What the routes of apps and of sync jobs use."""
+
+    connecting: Connecting
+    runs: Runs
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that routes use, wired."""
+    """Everything that routes use, wired. `connections` may be left out where no app is ever asked for."""
 
     pool: Pool
     accounts: Accounts
@@ -38,6 +48,7 @@ class Services:
     intake: Intake
     clock: Clock
     limits: ApiLimits = field(default_factory=ApiLimits)
+    connections: Connections | None = None
 
 
 def services_of(request: Request) -> Services:
@@ -45,3 +56,10 @@ def services_of(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services
+
+
+def connections_of(request: Request) -> Connections:
+    """The part of the services that speaks of apps and sync jobs."""
+    connections = services_of(request).connections
+    assert connections is not None, "these services were wired without connections"
+    return connections
