@@ -5,7 +5,7 @@ The queue comes as a factory, since its adapter lies above this layer; the entry
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ import httpx2
 from tieline.config import Settings
 from tieline.connectors.http import HttpSession
 from tieline.connectors.registry import get_connector
+from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.llm.client import openai_merger
@@ -24,9 +25,10 @@ from tieline.ports.config import AppConfig
 from tieline.ports.crm import Credentials
 from tieline.ports.jobs import JobQueue
 from tieline.ports.llm import TextMerger
-from tieline.ports.session import OnIdentity
+from tieline.ports.session import OnIdentity, TokenStore
 from tieline.ports.store import Lane
 from tieline.store.accounts import Accounts
+from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
@@ -71,13 +73,45 @@ class RandomIds:
 
 
 @dataclass(frozen=True, slots=True)
+class Sessions:
+    """Makes connections to CRMs. Implements `ports.connections.SessionFactory`."""
+
+    pool: Pool
+    http: httpx2.AsyncClient
+    clock: Clock
+
+    def __call__(
+        self,
+        app: AppConfig,
+        auth: Mapping[str, str],
+        *,
+        tokens: TokenStore,
+        on_identity: OnIdentity,
+        lane: Lane = Lane.LIVE,
+    ) -> HttpSession:
+        """A connection with these credentials; its pace is shared with all others of the app."""
+        connector = get_connector(app.provider)
+        rules = connector.spec.rate_rules
+        return HttpSession(
+            connector,
+            Credentials(app.tenant_url, auth),
+            http=self.http,
+            token_store=tokens,
+            gate=PostgresGate(self.pool, app.org_id, app.app_id, rules, self.clock, lane=lane),
+            clock=self.clock,
+            app_id=app.app_id,
+            on_identity=on_identity,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Tieline:
     """Everything, wired: what the API, the worker and the command line work with."""
 
     settings: Settings
     database_url: str
     pool: Pool
-    http: httpx2.AsyncClient
+    sessions: Sessions
     clock: Clock
     ids: Ids
     jobs: JobQueue
@@ -85,6 +119,7 @@ class Tieline:
     accounts: Accounts
     configs: Configs
     apps: Apps
+    connecting: Connecting
     contacts: Contacts
     conversations: Conversations
     editing: Editing
@@ -95,22 +130,14 @@ class Tieline:
     due_work: DueWork
     merger: TextMerger
 
-    async def session_for(self, app: AppConfig, lane: Lane, on_identity: OnIdentity | None) -> HttpSession:
-        """A connection to an app's CRM. `on_identity` is told whose token it is before anything is sent."""
-        connector = get_connector(app.provider)
-        auth = await self.apps.credentials(app.org_id, app.app_id)
-        gate = PostgresGate(
-            self.pool, app.org_id, app.app_id, connector.spec.rate_rules, self.clock, lane=lane
-        )
-        return HttpSession(
-            connector,
-            Credentials(app.tenant_url, auth),
-            http=self.http,
-            token_store=AppTokens(self.apps, app.org_id, app.app_id),
-            gate=gate,
-            clock=self.clock,
-            app_id=app.app_id,
-            on_identity=on_identity,
+    async def session_for(self, app: AppConfig, lane: Lane) -> HttpSession:
+        """A connection to a saved app's CRM. It ends before anything is sent if the tenant is another one."""
+        return self.sessions(
+            app,
+            await self.apps.credentials(app.org_id, app.app_id),
+            tokens=AppTokens(self.apps, app.org_id, app.app_id),
+            on_identity=self.connecting.tenancy.guard(app.org_id, app.app_id),
+            lane=lane,
         )
 
 
@@ -164,18 +191,27 @@ def wire(
     clock, ids = SystemClock(), RandomIds()
     store = PostgresStore(pool, jobs, ids)
     conversations = Conversations(pool, store, clock)
+    sessions, apps, configs = Sessions(pool, http, clock), Apps(pool, sealer), Configs(pool, clock, ids)
     return Tieline(
         settings=settings,
         database_url=url,
         pool=pool,
-        http=http,
+        sessions=sessions,
         clock=clock,
         ids=ids,
         jobs=jobs,
         store=store,
         accounts=Accounts(pool, sealer, clock, ids),
-        configs=Configs(pool, clock, ids),
-        apps=Apps(pool, sealer),
+        configs=configs,
+        apps=apps,
+        connecting=Connecting(
+            PostgresAppStore(pool, apps, configs, jobs, ids),
+            get_connector,
+            sessions,
+            clock,
+            ids,
+            sandbox_mode=settings.sandbox_mode,
+        ),
         contacts=Contacts(pool, clock),
         conversations=conversations,
         editing=Editing(ContactEdits(store, clock), clock, ids),

@@ -9,9 +9,11 @@ import typer
 
 from tieline.cli import serve
 from tieline.cli.accounts import key_app, org_app
+from tieline.cli.apps import app_app
 from tieline.cli.contacts import contact_app
 from tieline.cli.fields import field_app
 from tieline.cli.issues import issue_app
+from tieline.cli.mappings import mapping_app
 from tieline.cli.runtime import Context
 from tieline.cli.sync import sync_app
 
@@ -25,8 +27,8 @@ app = typer.Typer(
 )
 serve.register(app)
 for _name, _group in (
-    ("org", org_app), ("key", key_app), ("field", field_app), ("sync", sync_app), ("contact", contact_app),
-    ("issue", issue_app),
+    ("org", org_app), ("key", key_app), ("app", app_app), ("field", field_app), ("mapping", mapping_app),
+    ("sync", sync_app), ("contact", contact_app), ("issue", issue_app),
 ):  # fmt: skip
     app.add_typer(_group, name=_name)
 

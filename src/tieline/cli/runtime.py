@@ -20,9 +20,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from tieline.bootstrap import NotMigratedError, Tieline, open_tieline
 from tieline.config import Settings, SettingsError, load
 from tieline.connectors.registry import UnknownProviderError
+from tieline.flows.app_checks import AppRefusedError
 from tieline.flows.configuration import ConfigurationError
+from tieline.flows.connecting import TooManyAppsError
 from tieline.flows.editing import EditRefusedError, UnknownContactError
-from tieline.ports.errors import CrmError
+from tieline.flows.tenancy import TenantMismatchError
+from tieline.ports.errors import ConflictError, CrmError
 from tieline.ports.llm import LlmError
 from tieline.store import apps, runs
 from tieline.store.accounts import AccountError
@@ -54,12 +57,17 @@ class CommandError(Exception):
         self.code = code
 
 
-_CODES: tuple[tuple[tuple[type[Exception], ...], Exit], ...] = (
-    ((SettingsError, SecretError, LlmError), Exit.USAGE),
-    ((UnknownOrganisationError, UnknownContactError, apps.UnknownAppError, runs.UnknownAppError), Exit.NOT_FOUND),
-    ((UnknownProviderError,), Exit.NOT_FOUND),
-    ((AccountError, ConfigRefusedError, EditRefusedError, ConfigurationError, runs.RunInProgressError), Exit.REFUSED),
-    ((CrmError, NotMigratedError, DatabaseTooNewError, EmbeddedServerError), Exit.UNAVAILABLE),
+_CODES: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
+    (Exit.USAGE, (SettingsError, SecretError, LlmError)),
+    (Exit.NOT_FOUND, (
+        UnknownOrganisationError, UnknownContactError, UnknownProviderError, apps.UnknownAppError, runs.UnknownAppError,
+    )),
+    (Exit.REFUSED, (
+        AccountError, AppRefusedError, ConfigRefusedError, ConfigurationError, EditRefusedError, TenantMismatchError,
+        TooManyAppsError, runs.RunInProgressError,
+    )),
+    (Exit.UNAVAILABLE, (CrmError, NotMigratedError, DatabaseTooNewError, EmbeddedServerError)),
+    (Exit.FAILURE, (ConflictError,)),
 )  # fmt: skip
 _DATABASE = (psycopg.OperationalError, PoolTimeout, SQLAlchemyError)
 
@@ -104,7 +112,7 @@ def guarded(work: Callable[[], T]) -> T:
     except _DATABASE as error:
         fail(f"The database cannot be used: {_first_line(error)}", Exit.UNAVAILABLE)
     except Exception as error:
-        for classes, code in _CODES:
+        for code, classes in _CODES:
             if isinstance(error, classes):
                 fail(str(error), code)
         raise

@@ -4,6 +4,7 @@ Only joins what `bootstrap` made; no decision about an error is taken here.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,10 +15,12 @@ from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow
+from tieline.flows.tenancy import TenantMismatchError
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import CrmSession
 from tieline.ports.jobs import Wake, WakeKind
 from tieline.ports.store import Lane, Lease
+from tieline.store.apps import UnknownAppError
 from tieline.store.runs import Run
 from tieline.worker.jobs import Flows, Jobs
 from tieline.worker.queue import PgQueue
@@ -61,7 +64,7 @@ class WiredFlows:
             reconnect=self.reconnect,
             stop_app=self.stop_app,
             wake=self.wake,
-            refusals=(ConfigurationError, NotReadyError),
+            refusals=(ConfigurationError, NotReadyError, TenantMismatchError),
         )
 
     # What the analysis flow reads
@@ -83,6 +86,7 @@ class WiredFlows:
         await self._inbound.run(
             InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, run.full_read), ready.schema
         )
+        await self._tieline.issues.settle_for_app(lease.org_id, lease.app_id, _REFUSED, "the CRM lets us in")
         for kind in (WakeKind.PUSH, WakeKind.ACTIVITY):
             await self.wake(Wake(kind, lease.org_id, lease.app_id))
 
@@ -124,7 +128,9 @@ class WiredFlows:
     # What follows
 
     async def reconnect(self, org_id: str, app_id: str) -> None:
-        """Tries an app's connection again, where it was saved while its CRM could not be reached."""
+        """Completes an app that was saved while its CRM could not be reached; then a first run is queued."""
+        with suppress(LookupError):  # deleted meanwhile
+            await self._tieline.connecting.recheck(org_id, app_id)
 
     async def stop_app(self, org_id: str, app_id: str, reason: str) -> None:
         """No run starts until a person renews the credentials."""
@@ -141,14 +147,17 @@ class WiredFlows:
 
     async def _ready(self, org_id: str, app_id: str, lane: Lane, *, live_schema: bool = False) -> _Ready:
         """What a flow of an app works with. Raises NotReadyError and the errors of ports.errors."""
-        app = await self._tieline.apps.get(org_id, app_id)
+        try:
+            app = await self._tieline.apps.get(org_id, app_id)
+        except UnknownAppError as error:
+            raise NotReadyError(str(error)) from None
         org = await self._tieline.configs.get(org_id)
         if org.app_id != app_id:
             raise NotReadyError(f"The app {app_id} does not sync contacts; link it in the CRM configuration.")
         if not app.may_run:
             why = app.stopped_reason or app.status_reason or f"it is {app.connection_status}"
             raise NotReadyError(f"The app {app_id} may not run: {why}.")
-        session = await self._tieline.session_for(app, lane, None)
+        session = await self._tieline.session_for(app, lane)
         schema = app.schema
         if schema is None or live_schema:
             schema = await session.run(session.connector.describe())
