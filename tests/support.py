@@ -6,21 +6,31 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg.types.json import Jsonb
 
-from tieline.api.services import ApiLimits, Services
+from tieline.api.services import ApiLimits, Connections, Services
+from tieline.connectors.registry import get_connector
+from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
+from tieline.ports.config import AppConfig
+from tieline.ports.crm import Connector, Identity, Operation
+from tieline.ports.errors import TransientError
 from tieline.ports.jobs import Handler, Wake, WakeKind
 from tieline.store.accounts import Accounts
+from tieline.store.app_changes import PostgresAppStore
+from tieline.store.apps import Apps
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
 from tieline.store.pool import Pool, make_pool
+from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
 from tieline.store.unit_of_work import PostgresStore
+
+T = TypeVar("T")
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -66,6 +76,19 @@ class RecordedQueue:
 
     async def stop(self) -> None:
         raise AssertionError("this queue does not run")
+
+
+class SilentCrm:
+    """A session with a CRM that cannot be reached."""
+
+    identity: Identity | None = None
+    requests_sent = 0
+
+    def __init__(self, app: AppConfig, auth: Mapping[str, str], **_: Any) -> None:
+        self.connector: Connector = get_connector(app.provider)
+
+    async def run(self, operation: Operation[T]) -> T:
+        raise TransientError("There is no CRM in this test.")
 
 
 @dataclass
@@ -140,15 +163,19 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
         clock, ids = FrozenClock(), CountingIds()
         store = PostgresStore(pool, RecordedQueue(), ids)
         conversations = Conversations(pool, store, clock)
+        sealer, queue, configs = Secrets.from_text(new_key()), RecordedQueue(), Configs(pool, clock, ids)
+        app_store = PostgresAppStore(pool, Apps(pool, sealer), configs, queue, ids)
+        connecting = Connecting(app_store, get_connector, SilentCrm, clock, ids, sandbox_mode=False)
         services = Services(
             pool=pool,
-            accounts=Accounts(pool, Secrets.from_text(new_key()), clock, ids),
+            accounts=Accounts(pool, sealer, clock, ids),
             contacts=Contacts(pool, clock),
-            configs=Configs(pool, clock, ids),
+            configs=configs,
             conversations=conversations,
             editing=Editing(ContactEdits(store, clock), clock, ids),
             intake=Intake(conversations, clock),
             clock=clock,
             limits=limits or ApiLimits(),
+            connections=Connections(connecting, Runs(pool, queue, ids)),
         )
         yield World(services, clock, ids, store)

@@ -1,0 +1,98 @@
+"""The official client, with nothing but its base_url changed, against the API on a real socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import retell
+import uvicorn
+from retell import Retell
+from tests.support import World
+
+from tieline.api.app import create_app
+
+
+@pytest.fixture
+async def client(world: World, org: str) -> AsyncIterator[Retell]:
+    key = await world.services.accounts.create_key(org, "sdk")
+    config = uvicorn.Config(create_app(world.services), log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        port = listener.getsockname()[1]
+        with Retell(api_key=key.text, base_url=f"http://127.0.0.1:{port}", max_retries=0) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+async def test_contacts_and_configuration_work_through_the_official_client(client: Retell, org: str) -> None:
+    # The client is synchronous, and the server runs in this loop.
+    await asyncio.to_thread(_walk, client, org)
+
+
+def _walk(client: Retell, org: str) -> None:
+    config = client.crm.update_config(
+        custom_fields=[
+            {"name": "lead_status", "type": "enum", "options": ["New", "Qualified"], "label": "Lead status"},
+            {"name": "score", "type": "number"},
+        ],
+        crm_analysis_data_mappings=[
+            {"analysis_data_name": "status", "field_name": "lead_status", "update_mode": "overwrite"}
+        ],
+        contact_tags=[{"id": "a" * 32, "label": "VIP"}],
+    )
+    assert config.org_id == org
+    assert config.custom_fields is not None
+    assert [field.name for field in config.custom_fields] == ["lead_status", "score"]
+    assert client.crm.get_config() == config
+    assert client.crm.update_config(contact_tags=None).contact_tags == []
+    client.crm.update_config(contact_tags=[{"id": "a" * 32, "label": "VIP"}])
+
+    created = client.contact.create(
+        phone_number="+14155550100",
+        first_name="Alice",
+        custom_fields={"lead_status": "New", "score": 4.5},
+        contact_tag_ids=["a" * 32],
+        do_not_call=False,
+    )
+    assert created.contact_tags is not None
+    assert [tag.label for tag in created.contact_tags] == ["VIP"]
+    assert created.custom_fields == {"lead_status": "New", "score": 4.5}
+    updated = client.contact.update(created.contact_id, last_name="Smith", custom_fields={"score": None})
+    assert (updated.first_name, updated.last_name) == ("Alice", "Smith")
+    assert updated.custom_fields == {"lead_status": "New"}
+    assert client.contact.get(created.contact_id) == updated
+    assert client.contact.get_by_phone("+14155550100") == updated
+
+    for n in range(3):
+        client.contact.create(phone_number=f"+1415555011{n}")
+    page = client.contact.list(limit=3, sort_order="asc")
+    assert (page.total, page.has_more) == (4, True)
+    assert page.items[0] == updated
+    rest = client.contact.list(limit=3, sort_order="asc", pagination_key=page.pagination_key or "")
+    assert ([item.phone_number for item in rest.items], rest.has_more) == (["+14155550112"], False)
+    found = client.contact.list(
+        filter_criteria={
+            "custom_fields": [{"type": "enum", "op": "in", "key": "lead_status", "value": ["New"]}],
+            "last_conversation_timestamp": {"type": "number", "op": "ne", "value": 1.0},
+        }
+    )
+    assert [item.contact_id for item in found.items] == [created.contact_id]
+    conversations = client.contact.list_conversations(created.contact_id, limit=5)
+    assert (conversations.items, conversations.has_more) == ([], False)
+
+    with pytest.raises(retell.BadRequestError, match="already exists"):
+        client.contact.create(phone_number="+14155550100")
+    with pytest.raises(retell.UnprocessableEntityError, match="lead_status"):
+        client.contact.update(created.contact_id, custom_fields={"lead_status": "Lost"})
+    client.contact.delete(created.contact_id)
+    with pytest.raises(retell.NotFoundError):
+        client.contact.get(created.contact_id)
+    with pytest.raises(retell.AuthenticationError):
+        client.with_options(api_key="key_wrong").contact.list()
