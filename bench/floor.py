@@ -6,6 +6,7 @@ import sys
 import time
 
 from bench.setting import Setting, setting
+from tieline.flows.configuration import effective
 from tieline.ports.crm import Json
 from tieline.store.json_text import dump_json
 
@@ -22,8 +23,6 @@ async def main(database_url: str, provider: str, crm_url: str) -> None:
 
 
 async def _copy_all(made: Setting) -> int:
-    from tieline.flows.configuration import effective
-
     how = effective(made.app, await made.configs.get(made.org_id), made.schema)
     fields = how.crm_fields(made.schema)
     connector, cursor, count = made.session.connector, None, 0
@@ -34,10 +33,13 @@ async def _copy_all(made: Setting) -> int:
         while True:
             held: Json | None = cursor
             page = await made.session.run(connector.read_all(fields, held, _PAGE))
-            async with connection.transaction(), connection.cursor() as db:
-                async with db.copy("copy bench_floor from stdin") as copy:
-                    for record in page.records:
-                        await copy.write_row((record.external_id, dump_json(dict(record.values)).decode()))
+            async with (
+                connection.transaction(),
+                connection.cursor() as db,
+                db.copy("copy bench_floor from stdin") as copy,
+            ):
+                for record in page.records:
+                    await copy.write_row((record.external_id, dump_json(dict(record.values)).decode()))
             count += len(page.records)
             cursor = page.cursor
             if page.wait_s:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from tieline.store.embedded import EmbeddedServer, ensure_database, find_binaries
 from tieline.store.migrate import migrate
 
@@ -43,7 +45,11 @@ def sandbox(provider: str, contacts: int) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield str(json.loads(process.stdout.readline())["url"])
+            url = str(json.loads(process.stdout.readline())["url"])
+            if provider == "hubspot":
+                # The pace HubSpot allows is not what is measured; the floor is read without it too.
+                httpx2.post(f"{url}/__sandbox__/settings", json={"rate_limits": False}).raise_for_status()
+            yield url
         finally:
             process.terminate()
             process.wait(30)

@@ -27,7 +27,7 @@ from tieline.worker.queue import PgQueue
 
 AUTH: Mapping[str, Mapping[str, str]] = {
     "salesforce": {"type": "oauth2", "client_id": "sandbox-client", "client_secret": "sandbox-secret"},
-    "hubspot": {"type": "api_key", "api_key": "pat-na1-00000000-0000-4000-8000-000000000001"},
+    "hubspot": {"type": "api_key", "api_key": "pat-na1-sandbox"},
 }
 FIELDS = (
     ("lead_status", "enum", ["New", "Contacted", "Qualified", "Unqualified", "Nurturing"]),

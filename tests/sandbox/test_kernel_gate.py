@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx2
@@ -20,6 +21,7 @@ from tieline.sandbox.kernel.faults import Faults
 from tieline.sandbox.kernel.log import RequestLog
 from tieline.sandbox.kernel.server import LoopbackServer, bind
 from tieline.sandbox.kernel.values import JsonObject
+from tieline.sandbox.server import create_crm
 
 
 class ToyCrm:
@@ -232,3 +234,11 @@ def test_admin_errors_say_what_is_wrong(client: httpx2.Client) -> None:
 def test_the_servers_sockets_name_their_protocol_so_that_answers_are_not_delayed() -> None:
     with bind("127.0.0.1", 0) as sock:
         assert sock.proto == socket.IPPROTO_TCP
+
+
+def test_the_date_of_an_answer_is_the_crms_own() -> None:
+    crm = create_crm("salesforce", {})
+    crm.clock.freeze(datetime(2031, 5, 1, 12, 0, tzinfo=UTC))
+    with LoopbackServer(make_app(crm)) as server:
+        answer = httpx2.get(f"{server.url}/services/data/")
+    assert answer.headers.get_list("date") == ["Thu, 01 May 2031 12:00:00 GMT"]

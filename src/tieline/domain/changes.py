@@ -1,7 +1,7 @@
 """The three-way table: what a look at the CRM's value means, given what both sides last agreed on.
 
-One call of `reconcile` looks at one pair of one link. It decides, and says what the pair's state is afterwards; it never
-writes, and it never sees a clock: the times it compares are given to it.
+One call of `reconcile` looks at one pair of one link. It decides, and says what the pair's state is
+afterwards; it never writes, and it never sees a clock: the times it compares are given to it.
 """
 
 from collections.abc import Hashable
@@ -76,7 +76,9 @@ class PairState:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When things changed, in epoch ms: ours exactly; the CRM's somewhere after `remote_after`, up to `remote_until`."""
+    """When things changed, in epoch ms: ours exactly; the CRM's somewhere after `remote_after`, up to
+    `remote_until`.
+    """
 
     local_ms: int = 0
     remote_after_ms: int = 0
@@ -169,7 +171,9 @@ def reconcile(
 
 
 def confirmed(state: PairState, sent: Sent, expired_before_ms: int) -> PairState:
-    """The pair's state after the CRM confirmed `sent`. Older unsettled sends stay for as long as they may still land."""
+    """The pair's state after the CRM confirmed `sent`. Older unsettled sends stay for as long as they may
+    still land.
+    """
     left = tuple(s for s in state.in_flight if s != sent and s.at_ms >= expired_before_ms)
     return replace(state, base=Base(sent.local, sent.remote, unseen=True), in_flight=left)
 

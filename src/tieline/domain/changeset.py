@@ -61,7 +61,9 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class ContactState:
-    """A contact as a plan sees it. `values` has every field with a value but the number; `sources` where each is from."""
+    """A contact as a plan sees it. `values` has every field with a value but the number; `sources` where each
+    is from.
+    """
 
     contact_id: str
     phone_number: str
@@ -132,7 +134,9 @@ class NewContact:
 
 @dataclass(frozen=True, slots=True)
 class ContactMerge:
-    """`loser_id` becomes part of `survivor_id`: conversations, aliases and pending work move, its id keeps resolving."""
+    """`loser_id` becomes part of `survivor_id`: conversations, aliases and pending work move, its id keeps
+    resolving.
+    """
 
     survivor_id: str
     loser_id: str

@@ -11,7 +11,9 @@ from tieline.domain.values import FieldType, Value
 
 
 class CrmKind(StrEnum):
-    """The kinds of CRM fields that can be mapped. `OTHER` (addresses, references, binaries) is read-only text at best."""
+    """The kinds of CRM fields that can be mapped. `OTHER` (addresses, references, binaries) is read-only text
+    at best.
+    """
 
     STRING = "string"
     NUMBER = "number"

@@ -238,7 +238,8 @@ def _leave_to_sharers(board: Board, number: str, leaving: str) -> None:
 
 def _both_linked(board: Board, loser: LinkState, survivor: LinkState) -> None:
     loser_id, survivor_id = loser.contact_id, survivor.contact_id
-    assert loser_id is not None and survivor_id is not None
+    assert loser_id is not None
+    assert survivor_id is not None
     own_values = [n for n, s in board.contacts[loser_id].sources.items() if s.kind is not SourceKind.CRM]
     if not own_values:
         absorb(

@@ -41,7 +41,8 @@ class Overruled:
 
 @dataclass(slots=True)
 class Look:
-    """What was seen and decided. `states` are the pairs' states afterwards; `changed` maps fields to the pair that did it.
+    """What was seen and decided. `states` are the pairs' states afterwards; `changed` maps fields to the pair
+    that did it.
 
     `to_push` are the pairs whose local value waits to be written; `overruled` what those writes replace on purpose.
     `look_again`: what one pair brought in is news for another, outbound pair of the same contact field.
@@ -115,7 +116,9 @@ class _Looker:
         self._carry_out(pair, outcome.verdict, local, None if remote is ABSENT else remote, mine)
 
     def _first_value(self, pair: Pair, remote: Value) -> bool:
-        """The usual case of a first read, decided as `reconcile` would: we have nothing, so what the CRM has comes in."""
+        """The usual case of a first read, decided as `reconcile` would: we have nothing, so what the CRM has
+        comes in.
+        """
         if not pair.inbound or pair.field.name == DO_NOT_CALL:
             return False
         value = pair.to_local(remote)
@@ -186,7 +189,10 @@ class _Looker:
     def _conflict(self, cause: str, pair: Pair, local: Value, remote: Value) -> IssueNote:
         record = self.record.external_id
         if pair.field.name == DO_NOT_CALL:
-            message = f"Record {record} no longer says do-not-call; the contact still does. Clear it here if that is meant."
+            message = (
+                f"Record {record} no longer says do-not-call; the contact still does. "
+                "Clear it here if that is meant."
+            )
         else:
             message = (
                 f"{pair.field.name} changed on both sides: here {as_text(local)!r}, in {pair.crm.name} of record "

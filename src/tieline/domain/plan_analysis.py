@@ -60,7 +60,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRules:
-    """The settings: mappings, fields by name, the time zone for dates, and policies of fields that come from the CRM."""
+    """The settings: mappings, fields by name, the time zone for dates, and policies of fields that come from
+    the CRM.
+    """
 
     mappings: Sequence[AnalysisMapping]
     fields: Mapping[str, FieldSpec]

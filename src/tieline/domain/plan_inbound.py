@@ -28,8 +28,9 @@ class InboundRules:
     """The settings of one read. `first_read`: no full read of this tenant has completed yet.
 
     `fresh`: the records were read by id just now, so that an older stamp is the truth and not an old answer.
-    `read_ms` is our clock when the page was asked for. `hint_since_ms` is set when the values come from an index that may
-    lag: a record that we wrote to since then, or are writing to, is read again by id instead of believed.
+    `read_ms` is our clock when the page was asked for. `hint_since_ms` is set when the values come from an
+    index that may lag: a record that we wrote to since then, or are writing to, is read again by id instead
+    of believed.
     """
 
     mapping: MappingSet

@@ -142,9 +142,16 @@ def _plan_record(
         look.states[key] = sending(look.states.get(key, PairState()), going)
     _ledger_overruled(board, link, look, sent, record, rules)
     board.put_link(
-        replace(link, pairs=look.states, blocked=blocked, dirty=bool(sent) or look.look_again, stamp_ms=record.modified_ms,
-                read_ms=rules.read_ms, needs_read=False)
-    )  # fmt: skip
+        replace(
+            link,
+            pairs=look.states,
+            blocked=blocked,
+            dirty=bool(sent) or look.look_again,
+            stamp_ms=record.modified_ms,
+            read_ms=rules.read_ms,
+            needs_read=False,
+        )
+    )
     if sent:
         sends.writes.append(PlannedWrite(Patch(link.external_id, values), sent))
 

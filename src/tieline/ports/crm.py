@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
-from tieline.domain.records import Patch, Removal, RemoteRecord
+from tieline.domain.records import Patch, RemoteRecord, Removal
 from tieline.domain.values import Value
 from tieline.ports.errors import CrmError
 
@@ -216,7 +216,9 @@ class Connector(Protocol):
         """The declaration."""
 
     def check_tenant_url(self, url: str | None, *, sandbox: bool) -> str | None:
-        """What is wrong with a tenant URL, as a sentence, or None. In sandbox mode loopback http origins are allowed."""
+        """What is wrong with a tenant URL, as a sentence, or None. In sandbox mode loopback http origins are
+        allowed.
+        """
 
     def base_url(self, credentials: Credentials) -> str:
         """The origin that `authenticate` talks to."""
@@ -242,7 +244,9 @@ class Connector(Protocol):
     def read_changes(
         self, fields: Sequence[CrmField], watermark: str, cursor: Json | None, page_size: int
     ) -> Operation[Page]:
-        """One page of what changed since `watermark`, by keyset with overlap; repeated records are allowed, gaps never."""
+        """One page of what changed since `watermark`, by keyset with overlap; repeated records are allowed,
+        gaps never.
+        """
 
     def read_by_ids(self, fields: Sequence[CrmField], ids: Sequence[str]) -> Operation[Page]:
         """Live values of up to `read_batch` records; a record that does not exist is not in the page."""
@@ -261,7 +265,9 @@ class Connector(Protocol):
     def create_contact(
         self, values: Mapping[str, Value], fields: Mapping[str, CrmField]
     ) -> Operation[Written]:
-        """Creates one record. Raises DuplicateRecordError, RecordRejectedError, or TransientError(maybe_applied=True)."""
+        """Creates one record. Raises DuplicateRecordError, RecordRejectedError, or
+        TransientError(maybe_applied=True).
+        """
 
     def find_by_phone(
         self, fields: Sequence[CrmField], e164: str, phone_fields: Sequence[str]
@@ -272,7 +278,9 @@ class Connector(Protocol):
         """Logs a conversation on a record. Raises RecordGoneError, RecordRejectedError, TransientError."""
 
     def find_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef | None]:
-        """The activity with this key, found without a lagging index; None if there is none. `written` is what it holds now."""
+        """The activity with this key, found without a lagging index; None if there is none. `written` is what
+        it holds now.
+        """
 
     def update_activity(
         self, activity_id: str, activity: Activity, written: Mapping[str, Any]

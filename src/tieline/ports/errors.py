@@ -34,7 +34,9 @@ class PermissionMissingError(CrmError):
 
 
 class RateLimitedError(CrmError):
-    """Too many requests. Nothing was applied. Try again at `until` (our clock); `daily` when a whole day's share is gone."""
+    """Too many requests. Nothing was applied. Try again at `until` (our clock); `daily` when a whole day's
+    share is gone.
+    """
 
     def __init__(
         self, message: str, *, until: datetime, daily: bool = False, detail: str = "", code: str = ""
@@ -63,7 +65,9 @@ class RecordGoneError(CrmError):
 
 
 class RecordRejectedError(CrmError):
-    """The CRM refuses this record's values; the same values will be refused again. `field` is the CRM field, if known."""
+    """The CRM refuses this record's values; the same values will be refused again. `field` is the CRM field,
+    if known.
+    """
 
     def __init__(self, message: str, *, field: str | None = None, detail: str = "", code: str = "") -> None:
         super().__init__(message, detail=detail, code=code)
@@ -93,7 +97,9 @@ class CursorGoneError(CrmError):
 
 
 class FatalError(CrmError):
-    """We sent something the CRM can never accept (malformed query, unknown API version): a bug of ours or of the CRM."""
+    """We sent something the CRM can never accept (malformed query, unknown API version): a bug of ours or of
+    the CRM.
+    """
 
 
 class MalformedAnswerError(TransientError):

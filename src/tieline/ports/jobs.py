@@ -1,4 +1,6 @@
-"""Wake-ups. A job says only that there is work; the work itself lies in our tables, so a lost or doubled job is harmless."""
+"""Wake-ups. A job says only that there is work; the work itself lies in our tables, so a lost or doubled job
+is harmless.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -82,7 +82,9 @@ class UnitOfWork(Protocol):
     async def contacts_by_phone(
         self, org_id: str, phones: Collection[str], *, lock: bool
     ) -> Mapping[str, ContactState]:
-        """Contacts by number, else by an alias that exactly one contact has. Ambiguous aliases are not in the answer."""
+        """Contacts by number, else by an alias that exactly one contact has. Ambiguous aliases are not in the
+        answer.
+        """
 
     async def apply(self, org_id: str, changeset: Changeset, origin: Origin) -> None:
         """Carries a changeset out: contacts, links, aliases, ledger, issues; marks links dirty; raises versions.
@@ -132,4 +134,6 @@ class Store(Protocol):
     """The door to the data."""
 
     def transaction(self, lease: Lease | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Opens a unit of work. With a lease, its token is checked in the same transaction: LeaseLostError if it is old."""
+        """Opens a unit of work. With a lease, its token is checked in the same transaction: LeaseLostError if
+        it is old.
+        """

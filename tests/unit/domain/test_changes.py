@@ -1,6 +1,6 @@
 """The three-way table, as a table; and its laws over random histories."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -47,8 +47,14 @@ def agreed(value: Value) -> PairState:
 
 
 def look(
-    p: Pair, state: PairState, local: Value, remote: Value | Absent, *, own_echo: bool = False, times: Times | None = None
-) -> Outcome:  # fmt: skip
+    p: Pair,
+    state: PairState,
+    local: Value,
+    remote: Value | Absent,
+    *,
+    own_echo: bool = False,
+    times: Times | None = None,
+) -> Outcome:
     return reconcile(p, state, local, remote, own_echo=own_echo, times=times or Times())
 
 
@@ -240,7 +246,7 @@ def test_no_history_in_the_crm_ever_clears_do_not_call(events: list[str], start:
 class World:
     local: str = "0"
     remote: str = "0"
-    state: PairState = PairState(Base("0", "0"))
+    state: PairState = field(default_factory=lambda: agreed("0"))
     pending: tuple[Sent, ...] = ()
     clock: int = 0
 

@@ -11,6 +11,7 @@ from tieline.domain.changes import PairState, TakeRemote, Times, reconcile
 from tieline.domain.changeset import ContactState, LedgerOutcome, LinkStatus, Source, SourceKind
 from tieline.domain.identity import record_ref
 from tieline.domain.records import RemoteRecord, Removal
+from tieline.domain.values import ABSENT
 
 N1, N2, N3 = "+14155550101", "+14155550102", "+14155550103"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tieline.sandbox.hubspot.wire import CodedError, HubSpotError
 
-DEFAULT_TOKEN = "pat-na1-00000000-0000-4000-8000-000000000001"
+DEFAULT_TOKEN = "pat-na1-sandbox"
 CLIENT_ID = "00000000-0000-4000-8000-00000000c11e"
 CLIENT_SECRET = "00000000-0000-4000-8000-0000005ec2e7"
 REFRESH_TOKEN = "na1-00000000-0000-4000-8000-0000002ef2e5"

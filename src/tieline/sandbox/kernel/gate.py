@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Protocol
 
 from starlette.requests import Request
@@ -186,7 +187,9 @@ class _Call:
     async def _answered(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            extra = self._crm.answer_headers(self.exchange)
+            # The CRM's clock, not the machine's: clients take their watermarks from it.
+            date = format_datetime(self._crm.clock.now().replace(microsecond=0), usegmt=True)
+            extra = {"date": date, **self._crm.answer_headers(self.exchange)}
             message["headers"] = [
                 *message.get("headers", ()),
                 *((name.encode("latin-1"), value.encode("latin-1")) for name, value in extra.items()),

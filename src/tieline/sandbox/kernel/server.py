@@ -69,6 +69,7 @@ def _server(app: ASGIApp) -> _Server:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        date_header=False,  # The gate sends the CRM's own.
         timeout_graceful_shutdown=1,
         # Longer than clients pause between polls: a connection closed just as it is used again looks like a fault.
         timeout_keep_alive=120,
