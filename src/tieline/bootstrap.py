@@ -37,7 +37,6 @@ from tieline.store.due_work import DueWork
 from tieline.store.embedded import EmbeddedServer, ensure_database, find_binaries
 from tieline.store.issues import Issues
 from tieline.store.leases import Leases
-from tieline.store.migrate import migrate, status
 from tieline.store.pool import Pool, make_pool
 from tieline.store.rate_limit import PostgresGate
 from tieline.store.runs import Runs
@@ -147,6 +146,8 @@ async def database(settings: Settings) -> AsyncIterator[str]:
 
     Raises EmbeddedServerError, NotMigratedError, psycopg.Error.
     """
+    from tieline.store.migrate import migrate, status  # slow to load, and tieline --help needs none
+
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         standing = await asyncio.to_thread(status, url)

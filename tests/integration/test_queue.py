@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tieline.ports.jobs import Wake, WakeKind
-from tieline.worker.queue import PgQueue, QueueTuning
+from tieline.worker.queue import PgQueue, QueueTuning, open_driver
 
 PUSH = Wake(WakeKind.PUSH, "org_1", "app_1")
 PATIENCE_S = 20.0
@@ -41,7 +41,7 @@ async def waiting(url: str) -> int:
 
 async def listening(url: str) -> None:
     """Returns when a worker listens, so that what follows is found by notification."""
-    query = "select from pg_stat_activity where query like 'LISTEN%' and datname = current_database()"
+    query = "select from pg_stat_activity where query ilike 'listen%' and datname = current_database()"
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
         for _ in range(2000):
             if await (await conn.execute(query)).fetchone() is not None:
@@ -228,6 +228,15 @@ async def test_a_queue_without_a_database_keeps_trying_until_it_is_stopped() -> 
     assert not task.done()
     await queue.stop()
     await asyncio.wait_for(task, PATIENCE_S)
+
+
+async def test_what_is_notified_before_the_engine_asks_to_listen_is_not_missed(db_url: str) -> None:
+    heard: asyncio.Queue[object] = asyncio.Queue()
+    async with open_driver(db_url) as driver:
+        await driver.notify("ch_pgqueuer", "early")
+        async with driver:
+            await driver.add_listener("ch_pgqueuer", heard.put_nowait)
+            assert await asyncio.wait_for(heard.get(), PATIENCE_S) == "early"
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -15,7 +15,6 @@ import psycopg
 import typer
 from psycopg_pool import PoolTimeout
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 
 from tieline.bootstrap import NotMigratedError, Tieline, open_tieline
 from tieline.config import Settings, SettingsError, load
@@ -31,7 +30,6 @@ from tieline.store import apps, runs
 from tieline.store.accounts import AccountError
 from tieline.store.config import ConfigRefusedError, UnknownOrganisationError
 from tieline.store.embedded import EmbeddedServerError
-from tieline.store.migrate import DatabaseTooNewError
 from tieline.store.secrets import SecretError
 from tieline.worker.queue import PgQueue
 
@@ -66,10 +64,10 @@ _CODES: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
         AccountError, AppRefusedError, ConfigRefusedError, ConfigurationError, EditRefusedError, TenantMismatchError,
         TooManyAppsError, runs.RunInProgressError,
     )),
-    (Exit.UNAVAILABLE, (CrmError, NotMigratedError, DatabaseTooNewError, EmbeddedServerError)),
+    (Exit.UNAVAILABLE, (CrmError, NotMigratedError, EmbeddedServerError)),
     (Exit.FAILURE, (ConflictError,)),
 )  # fmt: skip
-_DATABASE = (psycopg.OperationalError, PoolTimeout, SQLAlchemyError)
+_DATABASE = (psycopg.OperationalError, PoolTimeout)
 
 
 @dataclass
@@ -109,13 +107,23 @@ def guarded(work: Callable[[], T]) -> T:
         fail(str(error), error.code)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except _DATABASE as error:
-        fail(f"The database cannot be used: {_first_line(error)}", Exit.UNAVAILABLE)
     except Exception as error:
-        for code, classes in _CODES:
-            if isinstance(error, classes):
-                fail(str(error), code)
-        raise
+        message, code = _judged(error)
+        if code is None:
+            raise
+        fail(message, code)
+
+
+def _judged(error: Exception) -> tuple[str, Exit | None]:
+    from sqlalchemy.exc import SQLAlchemyError  # slow to load
+
+    from tieline.store.migrate import DatabaseTooNewError
+
+    if isinstance(error, (*_DATABASE, SQLAlchemyError)):
+        return f"The database cannot be used: {_first_line(error)}", Exit.UNAVAILABLE
+    if isinstance(error, DatabaseTooNewError):
+        return str(error), Exit.UNAVAILABLE
+    return str(error), next((code for code, classes in _CODES if isinstance(error, classes)), None)
 
 
 def fail(message: str, code: Exit) -> NoReturn:

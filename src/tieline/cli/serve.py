@@ -5,19 +5,19 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvicorn
 
-from tieline.api.app import create_app
-from tieline.api.services import ApiLimits, Services
 from tieline.bootstrap import Tieline, start_embedded
 from tieline.cli.output import note
 from tieline.cli.runtime import CommandError, Exit, guarded, settings_of, with_tieline
 from tieline.store.embedded import ensure_database
-from tieline.store.migrate import migrate, status
 from tieline.worker.wiring import make_worker
+
+if TYPE_CHECKING:
+    from tieline.api.services import Services
 
 
 class _Server(uvicorn.Server):
@@ -28,8 +28,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def services_of(tieline: Tieline) -> Services:
+def services_of(tieline: Tieline) -> "Services":
     """What the API works with."""
+    from tieline.api.services import ApiLimits, Services  # only this command waits for the web framework
+
     limits = ApiLimits(tieline.settings.max_body_bytes, tieline.settings.max_page_items)
     return Services(
         pool=tieline.pool,
@@ -59,6 +61,8 @@ def serve(
 
 
 async def _serve(tieline: Tieline, *, with_worker: bool) -> None:
+    from tieline.api.app import create_app
+
     sock = _bind(tieline.settings.host, tieline.settings.port)
     # Access lines are the reverse proxy's; ours say what went wrong.
     config = uvicorn.Config(
@@ -104,6 +108,8 @@ def migrate_command(
     check: Annotated[bool, typer.Option("--check", help="Only say where the database stands.")] = False,
 ) -> None:
     """Bring the database's tables to what this version needs."""
+    from tieline.store.migrate import migrate, status  # slow to load
+
     settings = settings_of(ctx)
 
     def run(url: str) -> None:

@@ -29,6 +29,8 @@ from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import FailingListenerError, RetryRequested
 from pgqueuer.domain.models import Job
+from pgqueuer.domain.settings import db_settings
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tieline.ports.jobs import Handler, Wake, WakeKind
@@ -74,6 +76,21 @@ class _Driver(PsycopgDriver):
         return await self._working.execute(query, *args)
 
 
+@asynccontextmanager
+async def open_driver(url: str) -> AsyncIterator[PsycopgDriver]:
+    """The engine's two connections. It listens from the start: nothing notified from then on is missed.
+
+    The engine probes its listener by a notification, which may leave before it asks to listen.
+    """
+    conninfo = make_conninfo(url, **_KEEPALIVE)
+    async with (
+        await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as listening,
+        await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as working,
+    ):
+        await listening.execute(sql.SQL("listen {}").format(sql.Identifier(db_settings().channel)))
+        yield _Driver(listening, working)
+
+
 @dataclass(slots=True)
 class _Pass:
     """A wake-up in work. `again`: an equal one arrived since the pass began."""
@@ -116,7 +133,7 @@ class PgQueue:
         failures = 0
         while not self._stopping.is_set():
             try:
-                async with self._connected() as driver:
+                async with open_driver(self._url) as driver:
                     failures = 0
                     await self._work(driver, handlers)
             except _LOST as error:
@@ -149,17 +166,7 @@ class PgQueue:
             return False
         return True
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[_Driver]:
-        conninfo = make_conninfo(self._url, **_KEEPALIVE)
-
-        async def connect() -> psycopg.AsyncConnection:
-            return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
-
-        async with await connect() as listening, await connect() as working:
-            yield _Driver(listening, working)
-
-    async def _work(self, driver: _Driver, handlers: Mapping[WakeKind, Handler]) -> None:
+    async def _work(self, driver: PsycopgDriver, handlers: Mapping[WakeKind, Handler]) -> None:
         manager = QueueManager(Queries(driver))
         for kind, handler in handlers.items():
             manager.entrypoint(str(kind))(self._entrypoint(driver, kind, handler))
@@ -182,7 +189,7 @@ class PgQueue:
         finally:
             watch.cancel()
 
-    def _entrypoint(self, driver: _Driver, kind: WakeKind, handler: Handler) -> Callable[[Job], Any]:
+    def _entrypoint(self, driver: PsycopgDriver, kind: WakeKind, handler: Handler) -> Callable[[Job], Any]:
         async def entrypoint(job: Job) -> None:
             wake = _wake(kind, job.payload)
             if current := self._passes.get(wake.dedupe_key):
@@ -197,7 +204,7 @@ class PgQueue:
 
         return entrypoint
 
-    async def _run_passes(self, driver: _Driver, wake: Wake, handler: Handler, current: _Pass) -> None:
+    async def _run_passes(self, driver: PsycopgDriver, wake: Wake, handler: Handler, current: _Pass) -> None:
         try:
             current.again = True
             while current.again:
@@ -227,7 +234,7 @@ class PgQueue:
         # Given up: what lies undone in our tables is found by the next sweep.
 
 
-async def _absorb(driver: _Driver, wake: Wake) -> None:
+async def _absorb(driver: PsycopgDriver, wake: Wake) -> None:
     """Removes equal wake-ups that are due. One that another worker is taking at this moment is left to it."""
     await driver.execute(
         "delete from pgqueuer where id in (select id from pgqueuer where entrypoint = $1 and payload = $2"
