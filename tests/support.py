@@ -66,7 +66,6 @@ class RecordedQueue:
     """A queue that only remembers what was enqueued, and forgets it with the transaction, by a table of its own."""
 
     async def enqueue(self, connection: Any, wakes: list[Wake]) -> None:
-        await connection.execute("create table if not exists test_wakes (at bigserial, wake jsonb)")
         for wake in wakes:
             row = {"kind": wake.kind.value, "org_id": wake.org_id, "app_id": wake.app_id}
             await connection.execute("insert into test_wakes (wake) values (%s)", [Jsonb(row)])
@@ -116,9 +115,6 @@ class World:
 
     async def wakes(self) -> list[tuple[str, str, str]]:
         """Kind, organisation and app of what was enqueued and committed."""
-        known = await self.rows("select to_regclass('test_wakes') is not null as known")
-        if not known[0]["known"]:
-            return []
         rows = await self.rows("select wake from test_wakes order by at")
         return [(row["wake"]["kind"], row["wake"]["org_id"], row["wake"]["app_id"]) for row in rows]
 
@@ -160,6 +156,8 @@ class World:
 async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[World]:
     """A world on a migrated database."""
     async with make_pool(url) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("create table if not exists test_wakes (at bigserial, wake jsonb)")
         clock, ids = FrozenClock(), CountingIds()
         store = PostgresStore(pool, RecordedQueue(), ids)
         conversations = Conversations(pool, store, clock)

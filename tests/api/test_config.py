@@ -87,7 +87,8 @@ async def test_the_type_of_a_field_cannot_change(api: httpx2.AsyncClient) -> Non
 
 async def test_a_field_that_an_analysis_mapping_names_goes_only_with_it(api: httpx2.AsyncClient) -> None:
     await _update(api, custom_fields=[STATUS, NOTE], crm_analysis_data_mappings=[MAPPING])
-    assert "note" in await _refused(api, custom_fields=[STATUS])
+    assert "named by the analysis mapping of notes" in await _refused(api, custom_fields=[STATUS])
+    assert "note" in await _refused(api, custom_fields=[STATUS], crm_analysis_data_mappings=[MAPPING])
     config = await _update(api, custom_fields=[STATUS], crm_analysis_data_mappings=[])
     assert [field["name"] for field in config["custom_fields"]] == ["lead_status"]
 

@@ -145,19 +145,19 @@ class Configs:
     async def _removal_problems(
         self, connection: Connection, present: CrmConfig, wanted: CrmConfig
     ) -> list[Problem]:
-        """A field that an app maps stays.
-
-        Analysis mappings that name a removed field are refused with the mappings.
-        """
+        """A field stays while a mapping names it: one of an app, or an analysis mapping that is not replaced too."""
         removed = {spec.name for spec in present.custom_fields} - {spec.name for spec in wanted.custom_fields}
         if not removed:
             return []
         named_by: dict[str, set[str]] = {}
-        rows = await _rows(connection, self._sql["mapped_fields"], {"org_id": present.org_id})
-        for row in rows:
+        if wanted.analysis_mappings is present.analysis_mappings:
+            for mapping in present.analysis_mappings:
+                named = f"the analysis mapping of {mapping.analysis_data_name}"
+                named_by.setdefault(mapping.field_name, set()).add(named)
+        for row in await _rows(connection, self._sql["mapped_fields"], {"org_id": present.org_id}):
             label = row["app_name"] or row["provider"]
-            mapped = f"an {row['direction']} mapping of the app {label} ({row['app_id']})"
-            named_by.setdefault(row["field_name"], set()).add(mapped)
+            named = f"an {row['direction']} mapping of the app {label} ({row['app_id']})"
+            named_by.setdefault(row["field_name"], set()).add(named)
         return check_removals(removed, named_by)
 
     async def _app_problems(
@@ -256,8 +256,9 @@ def _problems(present: CrmConfig, wanted: CrmConfig) -> list[Problem]:
     problems: list[Problem] = []
     if wanted.custom_fields is not present.custom_fields:
         problems += check_fields(wanted.custom_fields, {spec.name: spec for spec in present.custom_fields})
-    problems += too_many("crm_analysis_data_mappings", wanted.analysis_mappings, MAX_MAPPINGS)
-    problems += analysis_mapping_problems(wanted.analysis_mappings, wanted.fields)
+    if wanted.analysis_mappings is not present.analysis_mappings:
+        problems += too_many("crm_analysis_data_mappings", wanted.analysis_mappings, MAX_MAPPINGS)
+        problems += analysis_mapping_problems(wanted.analysis_mappings, wanted.fields)
     problems += check_tags(wanted.contact_tags)
     problems += too_many("contact_columns_order", wanted.contact_columns_order, MAX_COLUMNS)
     if len(wanted.contact_memory_update_prompt or "") > MAX_PROMPT:
