@@ -30,7 +30,11 @@ class _Server(uvicorn.Server):
 
 def services_of(tieline: Tieline) -> "Services":
     """What the API works with."""
-    from tieline.api.services import ApiLimits, Connections, Services  # only this command waits for the web framework
+    from tieline.api.services import (
+        ApiLimits,
+        Connections,
+        Services,
+    )  # only this command waits for the web framework
 
     limits = ApiLimits(tieline.settings.max_body_bytes, tieline.settings.max_page_items)
     return Services(
@@ -91,8 +95,7 @@ def worker(ctx: typer.Context) -> None:
     """Work until SIGTERM or SIGINT. Any number of workers may run against one database."""
 
     async def work(tieline: Tieline) -> None:
-        note("Tieline works")
-        await make_worker(tieline).run_until_signal()
+        await make_worker(tieline).run_until_signal(lambda: note("Tieline works"))
 
     with_tieline(ctx, work)
 

@@ -14,7 +14,7 @@ from tieline.cli.issues import COLUMNS
 from tieline.cli.output import JsonFlag, OrgOption, note, print_json, print_rows
 from tieline.cli.runtime import CommandError, app_of, org_of, with_tieline
 from tieline.store.issues import IssueFilter
-from tieline.store.runs import Run
+from tieline.store.runs import Run, RunInProgressError
 from tieline.worker.wiring import make_worker
 
 sync_app = typer.Typer(help="Syncs of contacts from a CRM.", no_args_is_help=True)
@@ -38,7 +38,14 @@ def run_sync(
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         app_id = await app_of(tieline, org_id, app)
-        run = await tieline.runs.queue(org_id, app_id, full_read=full, triggered_by="manual")
+        try:
+            run = await tieline.runs.queue(org_id, app_id, full_read=full, triggered_by="manual")
+        except RunInProgressError as error:
+            # A new mapping or the schedule queued one. It will do, unless less is read than was asked for.
+            run = error.run
+            if not wait or (full and not run.full_read):
+                raise
+            note(f"A sync is {run.status} already; this is {run.run_id}.")
         if wait:
             run = await _until_ended(tieline, run)
         issues = await tieline.issues.find(org_id, IssueFilter(run_id=run.run_id, limit=_SHOWN_ISSUES))

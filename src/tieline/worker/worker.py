@@ -67,8 +67,8 @@ class Worker:
         self._stopping.set()
         await self._queue.stop()
 
-    async def run_until_signal(self) -> None:
-        """Runs until SIGTERM or SIGINT; a second one ends the process at once."""
+    async def run_until_signal(self, on_ready: Callable[[], None]) -> None:
+        """Runs until SIGTERM or SIGINT; a second one ends the process at once. `on_ready`: they are heeded now."""
         loop = asyncio.get_running_loop()
         ending: list[asyncio.Task[None]] = []
 
@@ -80,6 +80,7 @@ class Worker:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal, number)
+        on_ready()
         try:
             await self.run()
         finally:

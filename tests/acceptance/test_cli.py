@@ -1,0 +1,249 @@
+"""The command line as it is typed: real processes, our own server, an emulated CRM on loopback."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tieline.store.embedded import EmbeddedServer
+
+TIELINE = str(Path(sys.executable).with_name("tieline"))
+SECRET = "sandbox-secret"
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Types commands in an environment of its own."""
+
+    environ: dict[str, str]
+    cwd: Path
+
+    def type(self, *words: str, stdin: str = "", **variables: str) -> Answer:
+        done = subprocess.run(
+            [TIELINE, *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.cwd,
+            env={**self.environ, **variables},
+            timeout=PATIENCE_S,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [TIELINE, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.cwd,
+            env=self.environ,
+        )
+
+
+def said(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """The first line of a process that matches."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if match := re.search(pattern, line):
+            return match
+    raise AssertionError("".join(lines))
+
+
+def end(process: subprocess.Popen[str]) -> int:
+    """Asks a process to end; its exit code."""
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE_S)
+    return process.returncode
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """An environment whose server runs all the time, so that each command only joins it."""
+    directory = tmp_path_factory.mktemp("cli")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    server = EmbeddedServer.start(directory / "data" / "postgres", durable=False)
+    yield Shell({**kept, "TIELINE_DATA_DIR": str(directory / "data"), "TIELINE_SANDBOX_MODE": "1"}, directory)
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def salesforce(shell: Shell) -> Iterator[str]:
+    """The address of an emulated Salesforce with contacts."""
+    process = shell.start("sandbox", "--crm", "salesforce", "--port", "0", "--contacts", "40", "--seed", "7")
+    yield said(process, r"http://127\.0\.0\.1:\d+")[0]
+    end(process)
+
+
+def test_a_crm_is_connected_mapped_synced_and_looked_at(shell: Shell, salesforce: str) -> None:
+    org = ("--org", "org_walk")
+    assert shell.type("org", "create", "Walk", "--id", "org_walk").code == 0
+    connect = ("app", "add", "salesforce", "--tenant-url", salesforce, "--auth", "client_id=sandbox-client")
+    added = shell.type(*connect, "--name", "sf", *org, "--json", stdin=f"{SECRET}\n")
+    app = added.json()
+    assert (app["connection_status"], app["linked"], app["mappings_checked"]) == ("connected", True, True)
+    assert SECRET not in added.out + added.err
+
+    assert shell.type("field", "add", "title", "string", *org).code == 0
+    for crm_field, field in (("FirstName", "first_name"), ("LastName", "last_name"), ("Title", "title")):
+        assert shell.type("mapping", "add", crm_field, field, *org).code == 0
+    assert shell.type("mapping", "add", "job", "title", "--way", "analysis", *org).code == 0
+    mappings = shell.type("mapping", "list", *org, "--json").json()
+    assert [m["direction"] for m in mappings] == ["inbound"] * 4 + ["analysis"]
+    schema = {f["name"] for f in shell.type("app", "schema", "sf", *org, "--json").json()}
+    assert {"Phone", "FirstName", "Title"} <= schema
+
+    synced = shell.type("sync", "run", "sf", "--full", *org, "--json")
+    run = synced.json()
+    assert run["status"] == "succeeded"
+    assert run["counts"]["read"] == 40
+    status = shell.type("sync", "status", *org, "--json").json()
+    assert run["run_id"] in [r["run_id"] for r in status]
+
+    contacts = shell.type("contact", "list", *org, "--json", "--limit", "100").json()
+    assert 0 < len(contacts) <= 40
+    assert any(c["first_name"] for c in contacts)
+    shown = shell.type("contact", "show", contacts[0]["phone_number"], *org, "--json").json()
+    assert shown["contact_id"] == contacts[0]["contact_id"]
+    issues = shell.type("issue", "list", *org, "--json").json()
+    assert len(issues) == len(shell.type("issue", "list", *org, "--app", "sf", "--json").json())
+    assert shell.type("app", "test", "sf", *org).code == 0
+
+
+def test_a_second_organisation_sees_nothing_of_the_first(shell: Shell) -> None:
+    for org in ("org_one", "org_two"):
+        assert shell.type("org", "create", org, "--id", org).code == 0
+    assert shell.type("field", "add", "mine", "string", "--org", "org_one").code == 0
+    names = [f["name"] for f in shell.type("field", "list", "--org", "org_two", "--json").json()]
+    assert "mine" not in names
+    several = shell.type("field", "list")
+    assert several.code == 2
+    assert "--org" in several.err
+
+
+def test_a_keys_text_is_printed_once_and_secrets_never(shell: Shell) -> None:
+    assert shell.type("org", "create", "Keys", "--id", "org_keys").code == 0
+    made = shell.type("key", "create", "for tests", "--org", "org_keys")
+    text = made.out.strip()
+    assert text
+    assert text not in made.err
+    listed = shell.type("key", "list", "--org", "org_keys", "--json")
+    assert text not in listed.out
+    (key,) = listed.json()
+    assert shell.type("key", "revoke", key["key_id"], "--org", "org_keys").code == 0
+    assert shell.type("key", "revoke", key["key_id"], "--org", "org_keys").code == 3
+    set_ = shell.type("org", "webhook-secret", "org_keys", stdin="whsec-text\n")
+    assert set_.code == 0
+    assert "whsec-text" not in set_.out + set_.err
+
+
+def test_exit_codes_say_what_kind_of_failure_it_was(shell: Shell) -> None:
+    assert shell.type("org", "create", "Codes", "--id", "org_codes").code == 0
+    org = ("--org", "org_codes")
+    refused = shell.type("field", "add", "Not Snake", "string", *org)
+    assert (refused.code, bool(refused.err)) == (4, True)
+    assert shell.type("org", "create", "Codes", "--id", "org_codes").code == 4
+    for words in (
+        ("contact", "show", "+14155550100"),
+        ("sync", "run", "nothing"),
+        ("issue", "close", "nothing"),
+    ):
+        missing = shell.type(*words, *org)
+        assert missing.code == 3, words
+        assert len(missing.err.strip().splitlines()) == 1
+    assert shell.type("no-such-command").code == 2
+    wrong = shell.type("org", "list", TIELINE_PORT="many")
+    assert (wrong.code, "TIELINE_PORT" in wrong.err) == (2, True)
+    nobody = "postgresql://me:pa55word@127.0.0.1:1/none"
+    key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    down = shell.type("org", "list", DATABASE_URL=nobody, TIELINE_SECRET_KEY=key)
+    assert down.code == 5
+    assert "pa55word" not in down.err
+
+
+def test_a_crm_that_refuses_us_is_said_in_a_sentence(shell: Shell, salesforce: str) -> None:
+    assert shell.type("org", "create", "Refused", "--id", "org_refused").code == 0
+    org = ("--org", "org_refused")
+    words = (
+        "app",
+        "add",
+        "salesforce",
+        "--tenant-url",
+        salesforce,
+        "--auth",
+        "client_id=sandbox-client",
+        *org,
+    )
+    added = shell.type(*words, "--json", stdin="wrong-secret\n")
+    assert added.json()["connection_status"] == "error"
+    tried = shell.type("app", "test", *org)
+    assert tried.code == 1
+    assert "wrong-secret" not in added.out + added.err + tried.out + tried.err
+    elsewhere = shell.type("app", "add", "salesforce", "--tenant-url", "https://example.com",
+                           "--auth", "client_id=x", *org, stdin="x\n")  # fmt: skip
+    assert elsewhere.code == 4
+
+
+def test_serve_answers_works_and_ends_when_asked(shell: Shell) -> None:
+    process = shell.start("serve", "--port", "0")
+    try:
+        url = said(process, r"listens on (http://\S+)")[1]
+        with urllib.request.urlopen(f"{url}/health", timeout=PATIENCE_S) as answer:
+            assert json.load(answer) == {"status": "ok"}
+        taken = shell.type("serve", "--port", url.rsplit(":", 1)[1])
+        assert taken.code == 1
+        assert "--port" in taken.err
+    finally:
+        code = end(process)
+    assert code == 0
+
+
+def test_a_worker_ends_when_asked(shell: Shell) -> None:
+    process = shell.start("worker")
+    said(process, "Tieline works")
+    assert end(process) == 0
+
+
+def test_the_database_is_migrated_by_hand_or_by_itself(shell: Shell) -> None:
+    assert shell.type("migrate").code == 0
+    checked = shell.type("migrate", "--check")
+    assert checked.code == 0
+    assert "revision" in checked.err
+
+
+def test_every_command_that_lists_prints_json_too(shell: Shell) -> None:
+    assert shell.type("org", "create", "Lists", "--id", "org_lists").code == 0
+    for words in (
+        ("key", "list"), ("app", "list"), ("field", "list"), ("mapping", "list"), ("sync", "status"),
+        ("contact", "list"), ("issue", "list"),
+    ):  # fmt: skip
+        answer = shell.type(*words, "--org", "org_lists", "--json").json()
+        assert isinstance(answer, list), words
+    assert "org_lists" in [org["org_id"] for org in shell.type("org", "list", "--json").json()]
