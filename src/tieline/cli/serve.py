@@ -48,6 +48,7 @@ def services_of(tieline: Tieline) -> "Services":
         clock=tieline.clock,
         limits=limits,
         connections=Connections(tieline.connecting, tieline.runs),
+        connections=Connections(tieline.connecting, tieline.runs),
     )
 
 
