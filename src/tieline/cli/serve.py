@@ -30,11 +30,8 @@ class _Server(uvicorn.Server):
 
 def services_of(tieline: Tieline) -> "Services":
     """What the API works with."""
-    from tieline.api.services import (
-        ApiLimits,
-        Connections,
-        Services,
-    )  # only this command waits for the web framework
+    # Only this command waits for the web framework.
+    from tieline.api.services import ApiLimits, Connections, Services
 
     limits = ApiLimits(tieline.settings.max_body_bytes, tieline.settings.max_page_items)
     return Services(
@@ -47,7 +44,6 @@ def services_of(tieline: Tieline) -> "Services":
         intake=tieline.intake,
         clock=tieline.clock,
         limits=limits,
-        connections=Connections(tieline.connecting, tieline.runs),
         connections=Connections(tieline.connecting, tieline.runs),
     )
 
