@@ -42,17 +42,25 @@ class Conversations:
         row = await (await _connection(unit).execute(self._sql["known"], key)).fetchone()
         return Report(**row) if row else None
 
-    async def save(
+    async def add(
         self, unit: UnitOfWork, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
     ) -> None:
-        """Inserts or replaces what is known; a concurrent insert makes the unit end in ConflictError."""
+        """Inserts what is known; a concurrent insert makes the unit end in ConflictError."""
+        await _connection(unit).execute(self._sql["insert"], self._row(org_id, report, raw, due_at))
+
+    async def replace(
+        self, unit: UnitOfWork, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
+    ) -> None:
+        """Replaces what was known and is locked."""
+        await _connection(unit).execute(self._sql["update"], self._row(org_id, report, raw, due_at))
+
+    def _row(
+        self, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
+    ) -> dict[str, Any]:
         row = asdict(report)
         for name in _JSON:
             row[name] = None if row[name] is None else Jsonb(row[name])
-        row |= {"org_id": org_id, "raw": Jsonb(raw), "due_at": due_at, "now": self._clock.now()}
-        updated = await _connection(unit).execute(self._sql["update"], row)
-        if updated.rowcount == 0:
-            await _connection(unit).execute(self._sql["insert"], row)
+        return row | {"org_id": org_id, "raw": Jsonb(raw), "due_at": due_at, "now": self._clock.now()}
 
     async def announce(self, org_id: str, announcement: Announcement, at: datetime) -> None:
         """Remembers an announcement."""
