@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from tieline.domain.crm_schema import CrmField
-from tieline.domain.fields import Uncoercible
+from tieline.domain.fields import MAX_TEXT, Uncoercible
 from tieline.domain.mapping import Policy
 from tieline.domain.merging import merge3
 from tieline.domain.values import ABSENT, Absent, Value, is_empty
@@ -173,7 +173,12 @@ def reconcile(
 def confirmed(state: PairState, sent: Sent, expired_before_ms: int) -> PairState:
     """The pair's state after the CRM confirmed `sent`. Older unsettled sends stay for as long as they may
     still land.
+
+    A send that is not on its way any more was settled by a look in between, or its pair was unmapped: what that left
+    is newer than this answer.
     """
+    if sent not in state.in_flight:
+        return state
     left = tuple(s for s in state.in_flight if s != sent and s.at_ms >= expired_before_ms)
     return replace(state, base=Base(sent.local, sent.remote, unseen=True), in_flight=left)
 
@@ -215,7 +220,8 @@ def _adopt(pair: PairRules, base: Base, remote: Value, own_echo: bool) -> Base:
         return base
     if own_echo or pair.remote_form(remote) == pair.remote_form(agreed):
         return replace(base, remote=remote, unseen=False)
-    return base
+    # Somebody else's value: our own form of it will never be seen, and a later write of ours does not make it ours.
+    return replace(base, unseen=False)
 
 
 def _remote_unchanged(pair: PairRules, state: PairState, remote: Value) -> bool:
@@ -287,6 +293,8 @@ def _conflict(
         case Policy.MERGE if isinstance(local, str | None) and isinstance(incoming, str | None):
             base_text = state.base.local if isinstance(state.base.local, str) else ""
             merged = merge3(base_text, incoming or "", local or "")
+            if len(merged) > MAX_TEXT:
+                return Outcome(AskPerson(), state)
             return Outcome(
                 Merged(merged, push=pair.outbound and not pair.same(merged, remote)),
                 replace(state, base=Base(incoming, remote)),
@@ -334,7 +342,7 @@ def reconcile_do_not_call(pair: PairRules, state: PairState, local: Value, remot
     if theirs:
         cleared_here = remote_same and state.base.local is True
         if cleared_here or not pair.inbound:
-            return Outcome(KeepLocal(push=pair.outbound), state)
+            return Outcome(KeepLocal(push=pair.outbound and cleared_here), state)
         return Outcome(TakeRemote(True), replace(state, base=Base(True, remote)))
     cleared_there = not remote_same and not state.base.new
     if cleared_there:

@@ -335,3 +335,38 @@ def test_states_survive_their_journey_through_json(events: list[tuple[str, str]]
     for event, value in events:
         step(world, p, event, value)
         assert pair_from_json(pair_to_json(world.state)) == world.state
+
+
+def test_a_reps_value_does_not_become_our_form_because_we_wrote_another_field_later() -> None:
+    """The first look after a write showed somebody else's value; a second write of ours must not adopt it."""
+    p = pair(Policy.REVIEW)
+    sent = Sent("b", "b", 10)
+    state = confirmed(sending(agreed("a"), sent), sent, expired_before_ms=0)
+    seen = look(p, state, "c", "rep")
+    assert seen.verdict == AskPerson()
+    assert look(p, seen.state, "c", "rep", own_echo=True).verdict == AskPerson()
+
+
+def test_an_answer_that_comes_after_a_look_has_settled_the_send_moves_nothing() -> None:
+    sent = Sent("b", "b", 10)
+    going = sending(agreed("a"), sent)
+    settled = look(pair(), going, "b", "b").state
+    later = look(pair(), settled, "b", "rep").state
+    assert confirmed(later, sent, expired_before_ms=0) == later
+    assert confirmed(PairState(), sent, expired_before_ms=0) == PairState(), "its pair was unmapped meanwhile"
+
+
+def test_a_merge_that_no_field_could_hold_is_left_to_a_person() -> None:
+    ours, theirs = "ours " * 4_000, "theirs " * 4_000
+    seen = look(pair(Policy.MERGE), agreed(""), ours.strip(), theirs.strip())
+    assert seen == Outcome(AskPerson(), agreed(""))
+
+
+def test_do_not_call_in_the_crm_is_not_overwritten_through_an_outbound_pair_unless_a_person_cleared_it() -> None:
+    flag = Pair(
+        BUILTIN_FIELDS["do_not_call"], CrmField("DNC", "DNC", CrmKind.BOOLEAN), False, True, Policy.TIELINE_WINS
+    )  # fmt: skip
+    new = reconcile_do_not_call(flag, PairState(), None, True)
+    assert new.verdict == KeepLocal(push=False)
+    both = PairState(Base(True, True))
+    assert reconcile_do_not_call(flag, both, False, True).verdict == KeepLocal(push=True)
