@@ -12,10 +12,7 @@ from tieline.domain.fields import FieldSpec
 from tieline.domain.intake import Announcement, Report
 from tieline.domain.values import FieldType
 from tieline.flows.editing import DuplicateContactError, Edit, Editor
-from tieline.flows.intake import Intake
-from tieline.ports.store import UnitOfWork
 from tieline.store.config import ConfigRefusedError, ConfigUpdate
-from tieline.store.conversations import Conversations
 
 pytestmark = pytest.mark.parametrize("pg_server", ["wheel", "pg15"], indirect=True)
 
@@ -77,28 +74,20 @@ async def test_a_conversation_whose_events_come_at_once_is_one_row_with_all_of_t
     assert 1 <= len(await world.wakes()) <= 2
 
 
-class _Meeting(Conversations):
-    """Lets two takers look before either writes."""
-
-    both_looked: asyncio.Barrier
-
-    async def known(
-        self, unit: UnitOfWork, org_id: str, platform: str, conversation_id: str
-    ) -> Report | None:
-        found = await super().known(unit, org_id, platform, conversation_id)
-        if found is None:
-            await self.both_looked.wait()
-        return found
-
-
-async def test_an_event_that_was_inserted_since_the_look_is_not_overwritten(world: World) -> None:
+async def test_what_nobody_knows_yet_is_locked_too(world: World) -> None:
+    """Else the second of two first events would replace the row that the first inserted, unmerged."""
     org, _ = await world.org()
-    store = _Meeting(world.pool, world.store, world.clock)
-    store.both_looked = asyncio.Barrier(2)
-    intake = Intake(store, world.clock)
+    conversations = world.services.conversations
     ended = replace(CALL, status="ended", duration_ms=5)
     analysed = replace(CALL, status="analyzed", analysis={"a": 1}, analysis_version="v1")
-    await asyncio.gather(*(intake.take(org, report, {}) for report in (ended, analysed)))
+    async with conversations.transaction() as unit:
+        assert await conversations.known(unit, org, "retell", "call_1") is None
+        second = asyncio.create_task(world.services.intake.take(org, ended, {}))
+        while not await world.rows("select 1 from pg_locks where locktype = 'advisory' and not granted"):
+            assert not second.done()
+            await asyncio.sleep(0.01)
+        await conversations.save(unit, org, analysed, {}, START)
+    await second
     (row,) = await world.rows("select status, duration_ms, analysis_version from conversation")
     assert row == {"status": "analyzed", "duration_ms": 5, "analysis_version": "v1"}
 

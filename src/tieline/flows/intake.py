@@ -38,17 +38,12 @@ class IntakeStore(Protocol):
     async def known(
         self, unit: UnitOfWork, org_id: str, platform: str, conversation_id: str
     ) -> Report | None:
-        """What is known of a conversation, locked."""
+        """What is known of a conversation. Locked until the unit ends, also when nothing is known yet."""
 
-    async def add(
+    async def save(
         self, unit: UnitOfWork, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
     ) -> None:
-        """Inserts what is known. The unit ends in ConflictError if another inserted it meanwhile."""
-
-    async def replace(
-        self, unit: UnitOfWork, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
-    ) -> None:
-        """Replaces what was known and is locked. `due_at` None leaves the row as due as it was."""
+        """Inserts or replaces what is known. `due_at` None leaves the row as due as it was."""
 
     async def announce(self, org_id: str, announcement: Announcement, at: datetime) -> None:
         """Remembers an announcement."""
@@ -102,9 +97,7 @@ class Intake:
             if merged == known:
                 return merged
             due_at = self._clock.now() if merged.ended else None
-            # Never "replace, else insert": the row may have come since the look, and its contents with it.
-            write = self._store.add if known is None else self._store.replace
-            await write(unit, org_id, merged, raw, due_at)
+            await self._store.save(unit, org_id, merged, raw, due_at)
             if due_at is not None:
                 await unit.wake(Wake(WakeKind.ANALYSIS, org_id))
             return merged

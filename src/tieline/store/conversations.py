@@ -37,30 +37,30 @@ class Conversations:
     async def known(
         self, unit: UnitOfWork, org_id: str, platform: str, conversation_id: str
     ) -> Report | None:
-        """What is known of a conversation, locked until the unit ends."""
+        """What is known of a conversation, locked until the unit ends, also when nothing is known yet."""
         key = {"org_id": org_id, "platform": platform, "conversation_id": conversation_id}
-        row = await (await _connection(unit).execute(self._sql["known"], key)).fetchone()
-        return Report(**row) if row else None
+        found = await self._look(unit, key)
+        if found is not None:
+            return found
+        # There is no row to lock, so its key is; whoever waited for that must look again.
+        await _connection(unit).execute(self._sql["lock_key"], key)
+        return await self._look(unit, key)
 
-    async def add(
+    async def save(
         self, unit: UnitOfWork, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
     ) -> None:
-        """Inserts what is known; a concurrent insert makes the unit end in ConflictError."""
-        await _connection(unit).execute(self._sql["insert"], self._row(org_id, report, raw, due_at))
-
-    async def replace(
-        self, unit: UnitOfWork, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
-    ) -> None:
-        """Replaces what was known and is locked."""
-        await _connection(unit).execute(self._sql["update"], self._row(org_id, report, raw, due_at))
-
-    def _row(
-        self, org_id: str, report: Report, raw: Mapping[str, Any], due_at: datetime | None
-    ) -> dict[str, Any]:
+        """Inserts or replaces what is known, which `known` locked in the same unit."""
         row = asdict(report)
         for name in _JSON:
             row[name] = None if row[name] is None else Jsonb(row[name])
-        return row | {"org_id": org_id, "raw": Jsonb(raw), "due_at": due_at, "now": self._clock.now()}
+        row |= {"org_id": org_id, "raw": Jsonb(raw), "due_at": due_at, "now": self._clock.now()}
+        updated = await _connection(unit).execute(self._sql["update"], row)
+        if updated.rowcount == 0:
+            await _connection(unit).execute(self._sql["insert"], row)
+
+    async def _look(self, unit: UnitOfWork, key: Mapping[str, str]) -> Report | None:
+        row = await (await _connection(unit).execute(self._sql["known"], key)).fetchone()
+        return Report(**row) if row else None
 
     async def announce(self, org_id: str, announcement: Announcement, at: datetime) -> None:
         """Remembers an announcement."""
