@@ -98,7 +98,9 @@ class AgentPlatform:
     def inbound(self, kind: Literal["call_inbound", "chat_inbound"], number: str) -> dict[str, str]:
         """The inbound webhook: asks, while it rings, what is known of the number. Its dynamic variables."""
         asked = {"agent_id": AGENT_ID, "agent_version": 1, "from_number": number, "to_number": AGENT_NUMBER}
-        answer = self._post("/webhooks/retell/inbound", {"event": kind, "event_timestamp": now_ms(), kind: asked})
+        answer = self._post(
+            "/webhooks/retell/inbound", {"event": kind, "event_timestamp": now_ms(), kind: asked}
+        )
         answer.raise_for_status()
         variables: dict[str, str] = answer.json()[kind]["dynamic_variables"]
         return variables

@@ -1,4 +1,6 @@
-"""Tieline as its users reach it: the official `retell-sdk` with only its base_url changed, plain HTTP for what it lacks.
+"""Tieline as its users reach it: the official `retell-sdk` with only its base_url changed.
+
+What the SDK has no method for goes by plain HTTP.
 
 The SDK is the user's program and no dependency of Tieline's: it is loaded by name, and may be missing.
 """
