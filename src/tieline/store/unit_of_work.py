@@ -26,6 +26,7 @@ from tieline.ports.store import Lease, Origin, ReadState
 from tieline.store import rows
 from tieline.store.leases import check
 from tieline.store.pool import Connection, Pool, Queries
+from tieline.store.statistics import Statistics
 from tieline.store.work import PostgresWork
 
 _sql = Queries("flows")
@@ -37,6 +38,7 @@ class PostgresUnitOfWork:
     def __init__(self, connection: Connection, jobs: JobQueue, ids: Ids) -> None:
         self.connection = connection
         self.work = PostgresWork(connection)
+        self.contacts_added = 0
         self._jobs = jobs
         self._ids = ids
 
@@ -111,6 +113,7 @@ class PostgresUnitOfWork:
         """Carries a changeset out. See `ports.store.UnitOfWork.apply`."""
         org = {"org_id": org_id}
         await self._merge(org_id, changeset.contact_merges)
+        self.contacts_added += len(changeset.new_contacts)
         await self._write("insert_contacts", org, [rows.new_contact_row(c) for c in changeset.new_contacts])
         await self._update_contacts(org_id, changeset.contact_changes)
         await self._drop_aliases(org_id, changeset.dropped_aliases)
@@ -240,6 +243,7 @@ class PostgresStore:
         self._pool = pool
         self._jobs = jobs
         self._ids = ids
+        self._statistics = Statistics()
 
     @asynccontextmanager
     async def transaction(self, lease: Lease | None = None) -> AsyncIterator[PostgresUnitOfWork]:
@@ -248,9 +252,12 @@ class PostgresStore:
             async with self._pool.connection() as connection, connection.transaction():
                 if lease is not None:
                     await check(connection, lease)
-                yield PostgresUnitOfWork(connection, self._jobs, self._ids)
+                unit = PostgresUnitOfWork(connection, self._jobs, self._ids)
+                yield unit
         except (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure) as error:
             raise ConflictError("another unit of work changed the same rows first") from error
+        self._statistics.added(unit.contacts_added)
+        await self._statistics.renew_if_due(self._pool)
 
 
 def _alias_row(alias: Any) -> dict[str, str]:
