@@ -57,7 +57,7 @@ fmt: env  ## format and fix what can be fixed
 
 lock: env  ## write requirements.lock from pyproject.toml (LOCK_ARGS="--upgrade" or "-P name" to move versions)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra dev --extra llm $(LOCK_ARGS) -o requirements.lock pyproject.toml
+		--extra dev --extra llm --extra fast $(LOCK_ARGS) -o requirements.lock pyproject.toml
 	@$(MAKE) --no-print-directory env
 
 # As root on Debian: the second PostgreSQL version that the store is tested on. Without it those tests are skipped by name.
