@@ -12,11 +12,13 @@ from tieline.domain.changes import (
     Drifted,
     KeepLocal,
     Merged,
+    Nothing,
     PairState,
     TakeRemote,
     Times,
     Unreadable,
     Verdict,
+    expire,
     reconcile,
     reconcile_do_not_call,
 )
@@ -25,9 +27,11 @@ from tieline.domain.fields import DO_NOT_CALL, Uncoercible
 from tieline.domain.identity import record_ref
 from tieline.domain.mapping import Pair
 from tieline.domain.records import RemoteRecord
-from tieline.domain.values import ABSENT, Value, as_text
+from tieline.domain.values import ABSENT, Absent, Value, as_text
 
 _NEW = PairState()
+# A value sent longer ago than this can no longer be applied by a request of ours.
+IN_FLIGHT_LASTS_MS = 15 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Look:
     that did it.
 
     `to_push` are the pairs whose local value waits to be written; `overruled` what those writes replace on purpose.
-    `look_again`: what one pair brought in is news for another, outbound pair of the same contact field.
+    `look_again`: what one pair brought in is news for another, outbound pair of the same contact field. `unblocked` are
+    pairs whose refused value nobody wants written any more.
     """
 
     states: dict[str, PairState]
@@ -53,23 +58,36 @@ class Look:
     to_push: dict[str, Pair] = field(default_factory=dict)
     overruled: list[Overruled] = field(default_factory=list)
     drifted: set[str] = field(default_factory=set)
+    unblocked: set[str] = field(default_factory=set)
     refused: int = 0
     states_changed: bool = False
     look_again: bool = False
 
 
 def look_at(
-    board: Board, link: LinkState, record: RemoteRecord, pairs: Sequence[Pair], own_user_id: str | None
+    board: Board,
+    link: LinkState,
+    record: RemoteRecord,
+    pairs: Sequence[Pair],
+    own_user_id: str | None,
+    *,
+    read_ms: int,
+    stamp_ms: int | None = None,
 ) -> Look:
-    """Takes every pair of a primary record through the table; contact values and issues change on the board."""
+    """Takes every pair of a primary record through the table; contact values and issues change on the board.
+
+    `read_ms` is our clock when the record was asked for; `stamp_ms` the stamp of the last state that we knew, by
+    which a record is known to be as our own write left it.
+    """
     source = Source(
         SourceKind.CRM,
         record.modified_ms,
         record_ref(board.tenant_key, record.external_id),
         from_ms=link.read_ms,
     )
-    own_echo = own_user_id is not None and record.modified_by == own_user_id
-    looker = _Looker(board, link, record, source, own_echo)
+    by_us = own_user_id is not None and record.modified_by == own_user_id
+    own_echo = by_us or (link.confirmed_write_ms > 0 and record.modified_ms == stamp_ms)
+    looker = _Looker(board, link, record, source, own_echo, read_ms - IN_FLIGHT_LASTS_MS)
     for pair in pairs:
         looker.at(pair)
     brought_by = looker.look.changed
@@ -79,20 +97,34 @@ def look_at(
     return looker.look
 
 
+def push_cause(tenant_key: str, external_id: str, pair_key: str) -> str:
+    """What makes two issues about a refused value the same one."""
+    return f"push:{tenant_key}:{external_id}:{pair_key}"
+
+
 def refused_before(link: LinkState, pair: Pair, local: Value) -> bool:
     """True if the CRM has refused this very value in this pair, so that sending it again is pointless."""
     blocked = link.blocked.get(pair.key)
-    return blocked is not None and pair.local_form(blocked.get("l")) == pair.local_form(local)
+    if blocked is None or blocked.get("alone"):
+        return False
+    return pair.local_form(blocked.get("l")) == pair.local_form(local)
 
 
 class _Looker:
     def __init__(
-        self, board: Board, link: LinkState, record: RemoteRecord, source: Source, own_echo: bool
+        self,
+        board: Board,
+        link: LinkState,
+        record: RemoteRecord,
+        source: Source,
+        own_echo: bool,
+        expired_before_ms: int,
     ) -> None:
         assert link.contact_id is not None
         self.board, self.link, self.record, self.source = board, link, record, source
         self.contact_id: str = link.contact_id
         self.own_echo = own_echo
+        self.expired_before_ms = expired_before_ms
         self.look = Look(dict(link.pairs))
 
     def at(self, pair: Pair) -> None:
@@ -101,6 +133,9 @@ class _Looker:
         local = contact.values.get(pair.field.name)
         remote = self.record.values.get(pair.crm.name, ABSENT)
         if _plainly_unchanged(state, local, remote):
+            self._nothing_waits(pair)
+            if self.board.open_causes and remote is not ABSENT and pair.same(local, remote):
+                self.board.close(self._cause(pair))
             return
         if state is _NEW and local is None and remote is not ABSENT and self._first_value(pair, remote):
             return
@@ -110,8 +145,10 @@ class _Looker:
             outcome = reconcile_do_not_call(pair, state, local, remote)
         else:
             outcome = reconcile(pair, state, local, remote, own_echo=self.own_echo, times=times)
-        if outcome.state != state:
-            self.look.states[pair.key] = outcome.state
+        # What this look did not show was not applied, or was written over since: then the CRM's value is news.
+        after = expire(outcome.state, self.expired_before_ms) if outcome.state.in_flight else outcome.state
+        if after != state:
+            self.look.states[pair.key] = after
             self.look.states_changed = True
         self._carry_out(pair, outcome.verdict, local, None if remote is ABSENT else remote, mine)
 
@@ -128,12 +165,25 @@ class _Looker:
         self.look.states_changed = True
         if value is not None:
             self._set(pair, None, value)
+        self.board.close(self._cause(pair))
         return True
+
+    def _cause(self, pair: Pair) -> str:
+        return f"value:{self.board.tenant_key}:{self.record.external_id}:{pair.key}"
+
+    def _nothing_waits(self, pair: Pair) -> None:
+        """A value that the CRM refused is not wanted there any more."""
+        if pair.key in self.link.blocked:
+            self.look.unblocked.add(pair.key)
+            self.board.close(push_cause(self.board.tenant_key, self.record.external_id, pair.key))
 
     def _carry_out(
         self, pair: Pair, verdict: Verdict, local: Value, remote: Value, mine: Source | None
     ) -> None:
-        cause = f"value:{self.board.tenant_key}:{self.record.external_id}:{pair.key}"
+        cause = self._cause(pair)
+        decided = isinstance(verdict, Nothing | TakeRemote | KeepLocal | Merged)
+        if decided and not (isinstance(verdict, KeepLocal | Merged) and verdict.push):
+            self._nothing_waits(pair)
         match verdict:
             case TakeRemote(value, overruled, reason):
                 self._set(pair, local, value)
@@ -145,6 +195,10 @@ class _Looker:
             case KeepLocal(push, overrules, reason):
                 self._wait(pair, local, push)
                 self._keep(pair, local, remote, push, overrules, reason)
+                if reason and not push and not overrules:
+                    self.board.issue(self._difference(cause, pair, local, remote, reason))
+                if pair.field.name == DO_NOT_CALL and not push:
+                    return  # The difference that a person is asked about is still there.
             case AskPerson():
                 self.board.issue(self._conflict(cause, pair, local, remote))
                 return
@@ -201,6 +255,23 @@ class _Looker:
         both = {"local": local, "remote": remote}
         return IssueNote(cause, "conflict", message, record, self.contact_id, pair.field.name, raw=both)
 
+    def _difference(self, cause: str, pair: Pair, local: Value, remote: Value, reason: str) -> IssueNote:
+        message = (
+            f"{pair.field.name} is {as_text(local)!r} here and {as_text(remote)!r} in {pair.crm.name} of record "
+            f"{self.record.external_id}; both stay as they are ({reason}) until one of them changes again."
+        )
+        both = {"local": local, "remote": remote}
+        return IssueNote(
+            cause,
+            "difference",
+            message,
+            self.record.external_id,
+            self.contact_id,
+            pair.field.name,
+            both,
+            "info",
+        )
+
     def _bad_value(self, cause: str, pair: Pair, problem: Uncoercible) -> IssueNote:
         record = self.record.external_id
         message = (
@@ -212,11 +283,12 @@ class _Looker:
         )
 
 
-def _plainly_unchanged(state: PairState, local: Value, remote: object) -> bool:
+def _plainly_unchanged(state: PairState, local: Value, remote: Value | Absent) -> bool:
     """The usual case, decided without canonical forms: both halves are what the base says, to the letter."""
     base = state.base
     return (
-        not base.new
+        remote is not ABSENT
+        and not base.new
         and not base.unseen
         and not state.in_flight
         and state.held is None

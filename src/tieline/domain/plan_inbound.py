@@ -53,6 +53,9 @@ class InboundPlan:
     values_refused: int = 0
 
 
+_GONE = (LinkStatus.DELETED, LinkStatus.MERGED, LinkStatus.MISSING)
+
+
 @dataclass(slots=True)
 class _Progress:
     stale: set[str] = field(default_factory=set)
@@ -128,6 +131,7 @@ def _take(board: Board, record: RemoteRecord, rules: InboundRules, progress: _Pr
         board.put_link(replace(link, needs_read=True))
         return
     numbers = numbers_of(record, rules.mapping, rules.region)
+    stamp_before = None if link is None else link.stamp_ms
     created_before = board.counts["created"]
     if link is not None and link.status is LinkStatus.OPEN:
         link = follow_number(board, _read_now(link, record), record, numbers, first_read=rules.first_read)
@@ -137,7 +141,7 @@ def _take(board: Board, record: RemoteRecord, rules: InboundRules, progress: _Pr
         board.counts["skipped" if link.status is LinkStatus.SKIPPED else "listed"] += 1
         return
     _aliases(board, link, numbers)
-    changed = _reconcile(board, link, record, rules, progress)
+    changed = _reconcile(board, link, record, rules, progress, stamp_before)
     if board.counts["created"] == created_before:
         board.counts["updated" if changed else "unchanged"] += 1
 
@@ -146,6 +150,8 @@ def _is_stale(link: LinkState, record: RemoteRecord, rules: InboundRules) -> boo
     """Whether the answer may be older than what we know, so that the record must be read again by its id."""
     if link.confirmed_write_ms and rules.read_ms <= link.confirmed_write_ms:
         return True
+    if not rules.fresh and link.status in _GONE:
+        return True  # A lagging index or an old job may still show it: only a look by id brings it back.
     if rules.hint_since_ms is not None:
         in_flight = any(state.in_flight for state in link.pairs.values())
         if in_flight or link.confirmed_write_ms >= rules.hint_since_ms:
@@ -169,14 +175,22 @@ def _aliases(board: Board, link: LinkState, numbers: Numbers) -> None:
 
 
 def _reconcile(
-    board: Board, link: LinkState, record: RemoteRecord, rules: InboundRules, progress: _Progress
+    board: Board,
+    link: LinkState,
+    record: RemoteRecord,
+    rules: InboundRules,
+    progress: _Progress,
+    stamp_before: int | None,
 ) -> bool:
     """Looks at every pair of a primary record. Returns whether a value of its contact changed."""
-    look = look_at(board, link, record, rules.mapping.pairs, rules.own_user_id)
+    look = look_at(
+        board, link, record, rules.mapping.pairs, rules.own_user_id, read_ms=rules.read_ms, stamp_ms=stamp_before
+    )  # fmt: skip
     progress.drifted |= look.drifted
     progress.refused += look.refused
     dirty = link.dirty or bool(look.to_push) or look.look_again
     after = board.links[record.external_id]
-    if look.states_changed or look.changed or dirty != after.dirty or not after.read_ms:
-        board.put_link(replace(after, pairs=look.states, dirty=dirty, read_ms=rules.read_ms))
+    if look.states_changed or look.changed or look.unblocked or dirty != after.dirty or not after.read_ms:
+        blocked = {key: why for key, why in after.blocked.items() if key not in look.unblocked}
+        board.put_link(replace(after, pairs=look.states, blocked=blocked, dirty=dirty, read_ms=rules.read_ms))
     return bool(look.changed)

@@ -15,12 +15,13 @@ from tieline.domain.changeset import (
     IssueNote,
     LedgerOutcome,
     LinkState,
+    LinkStatus,
     Source,
     SourceKind,
 )
 from tieline.domain.fields import Uncoercible
 from tieline.domain.identity import record_missing, record_ref
-from tieline.domain.look import Look, look_at, refused_before
+from tieline.domain.look import Look, look_at, push_cause, refused_before
 from tieline.domain.mapping import MappingSet, Pair
 from tieline.domain.records import Patch, RemoteRecord
 from tieline.domain.values import Value, as_text
@@ -66,13 +67,15 @@ class Confirmed:
 class Denied:
     """The CRM did not apply a record's write. `gone`: no such record. `again`: the same may succeed later.
 
-    `crm_field` is the field at fault, if the CRM named one; else every field sent counts as refused.
+    `crm_field` is the field at fault, if the CRM named one; else the fields are sent one by one to find it.
+    `maybe_applied`: the CRM may have written it all the same, so that it stays in flight.
     """
 
     external_id: str
     message: str
     gone: bool = False
     again: bool = False
+    maybe_applied: bool = False
     crm_field: str | None = None
 
 
@@ -131,12 +134,15 @@ def settle(
 def _plan_record(
     board: Board, link: LinkState, record: RemoteRecord, rules: OutboundRules, sends: _Sends
 ) -> None:
-    look = look_at(board, link, record, rules.mapping.pairs, rules.own_user_id)
+    look = look_at(
+        board, link, record, rules.mapping.pairs, rules.own_user_id, read_ms=rules.read_ms, stamp_ms=link.stamp_ms
+    )  # fmt: skip
     sends.drifted |= look.drifted
     values: dict[str, Value] = {}
     sent: dict[str, Sent] = {}
-    blocked = dict(link.blocked)
-    for pair in look.to_push.values():
+    blocked = {key: why for key, why in link.blocked.items() if key not in look.unblocked}
+    suspects = [pair for pair in look.to_push.values() if blocked.get(pair.key, {}).get("alone")]
+    for pair in suspects[:1] or look.to_push.values():
         _send_pair(board, link, pair, rules.now_ms, values, sent, blocked)
     for key, going in sent.items():
         look.states[key] = sending(look.states.get(key, PairState()), going)
@@ -149,7 +155,6 @@ def _plan_record(
             dirty=bool(sent) or look.look_again,
             stamp_ms=record.modified_ms,
             read_ms=rules.read_ms,
-            needs_read=False,
         )
     )
     if sent:
@@ -172,11 +177,6 @@ def _send_pair(
         return
     values[pair.crm.name] = remote
     sent[pair.key] = Sent(local, remote, now_ms)
-
-
-def push_cause(tenant_key: str, external_id: str, pair_key: str) -> str:
-    """What makes two issues about a refused value the same one."""
-    return f"push:{tenant_key}:{external_id}:{pair_key}"
 
 
 def _ledger_overruled(
@@ -204,9 +204,11 @@ def _ledger_overruled(
 def _confirm(
     board: Board, link: LinkState, write: PlannedWrite, rules: OutboundRules, stamp: int | None, expired: int
 ) -> None:
+    if link.status is not LinkStatus.OPEN:
+        return  # Closed meanwhile: the record gives and takes nothing any more.
     pairs = dict(link.pairs)
     by_key = {pair.key: pair for pair in rules.mapping.pairs}
-    moved_on = False
+    moved_on = _suspected({key: why for key, why in link.blocked.items() if key not in write.sent})
     for key, sent in write.sent.items():
         pairs[key] = confirmed(pairs.get(key, PairState()), sent, expired)
         board.close(push_cause(board.tenant_key, link.external_id, key))
@@ -237,22 +239,30 @@ def _changed_since(board: Board, link: LinkState, write: PlannedWrite, rules: Ou
 
 
 def _deny(board: Board, link: LinkState, write: PlannedWrite, rules: OutboundRules, denied: Denied) -> None:
+    if link.status is not LinkStatus.OPEN:
+        return
     by_key = {pair.key: pair for pair in rules.mapping.pairs}
-    at_fault = {
-        key for key in write.sent if key in by_key and by_key[key].crm.name == denied.crm_field
-    } or set(write.sent)
+    named = {key for key in write.sent if key in by_key and by_key[key].crm.name == denied.crm_field}
+    at_fault = named or set(write.sent)
+    alone = len(at_fault) > 1
     pairs, blocked = dict(link.pairs), dict(link.blocked)
     for key, sent in write.sent.items():
-        pairs[key] = refused(pairs.get(key, PairState()), sent)
+        if not denied.maybe_applied:
+            pairs[key] = refused(pairs.get(key, PairState()), sent)
         pair = by_key.get(key)
         if denied.again or key not in at_fault or pair is None:
             continue
-        blocked[key] = {"l": sent.local, "why": denied.message}
-        cause = push_cause(board.tenant_key, link.external_id, key)
-        board.issue(_cannot_push(cause, link, pair, sent.local, denied.message))
-    goes_on = denied.again or len(at_fault) < len(write.sent)
-    attempts = link.push_attempts + 1 if denied.again else link.push_attempts
-    board.put_link(replace(link, pairs=pairs, blocked=blocked, dirty=goes_on, push_attempts=attempts))
+        blocked[key] = {"l": sent.local, "why": denied.message, **({"alone": True} if alone else {})}
+        if not alone:
+            cause = push_cause(board.tenant_key, link.external_id, key)
+            board.issue(_cannot_push(cause, link, pair, sent.local, denied.message))
+    goes_on = denied.again or alone or len(at_fault) < len(write.sent) or _suspected(blocked)
+    board.put_link(replace(link, pairs=pairs, blocked=blocked, dirty=goes_on))
+
+
+def _suspected(blocked: Mapping[str, Mapping[str, object]]) -> bool:
+    """Whether fields wait to be sent alone."""
+    return any(why.get("alone") for why in blocked.values())
 
 
 def _cannot_push(cause: str, link: LinkState, pair: Pair, local: Value, why: str) -> IssueNote:

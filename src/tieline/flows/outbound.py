@@ -177,6 +177,7 @@ def _answer(outcome: WriteOutcome) -> Confirmed | Denied:
         case Refused(external_id, RecordRejectedError() as error):
             return Denied(external_id, str(error), crm_field=error.field)
         case Refused(external_id, TransientError() | RateLimitedError() as error):
-            return Denied(external_id, str(error), again=True)
+            lost = isinstance(error, TransientError) and error.maybe_applied
+            return Denied(external_id, str(error), again=True, maybe_applied=lost)
         case Refused(external_id, error):
             return Denied(external_id, str(error))
