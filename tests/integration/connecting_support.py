@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 from psycopg.types.json import Jsonb
-from tests.support import START, CountingIds, FrozenClock, RecordedQueue
+from tests.integration.work_support import NotedWakes
+from tests.support import START, CountingIds, FrozenClock
 
 from tieline.api.services import Connections
 from tieline.connectors.http import HttpSession
@@ -119,6 +120,7 @@ class Place:
     runs: Runs
     sessions: Sessions
     clock: FrozenClock
+    queue: NotedWakes
 
     @property
     def connections(self) -> Connections:
@@ -191,13 +193,13 @@ async def place_on(
 ) -> AsyncIterator[Place]:
     """A place on a migrated database."""
     async with make_pool(url) as pool, httpx2.AsyncClient() as http:
-        clock, queue = FrozenClock(START), RecordedQueue()
+        clock, queue = FrozenClock(START), NotedWakes()
         sessions, configs = Sessions(http, clock), Configs(pool, clock, ids)
         store = PostgresAppStore(pool, Apps(pool, Secrets.from_text(new_key())), configs, queue, ids)
         connecting = Connecting(
             store, get_connector, sessions, clock, ids, sandbox_mode=sandbox_mode, look_for_s=look_for_s
         )
-        place = Place(pool, connecting, store, configs, Runs(pool, queue, ids), sessions, clock)
+        place = Place(pool, connecting, store, configs, Runs(pool, queue, ids), sessions, clock, queue)
         await place.organisation()
         yield place
 

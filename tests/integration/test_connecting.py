@@ -17,7 +17,8 @@ from tests.integration.connecting_support import (
 )
 from tests.support import CountingIds
 
-from tieline.flows.connecting import AppInput, AppRefusedError, TooManyAppsError
+from tieline.flows.app_checks import AppRefusedError
+from tieline.flows.connecting import AppInput, TooManyAppsError
 from tieline.store.apps import UnknownAppError
 
 __all__ = ["crm", "kit", "place"]

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from tests.integration.connecting_support import ORG, UNREACHABLE, Kit, Place, admin, crm, heal, kit, place
 
-from tieline.domain.changes import ABSENT, Base, KeepLocal, Nothing, Times, reconcile
+from tieline.domain.changes import Base, KeepLocal, Nothing, Times, reconcile
 from tieline.domain.link_state import pair_from_json
+from tieline.domain.values import ABSENT
 from tieline.flows.configuration import effective
 from tieline.ports.config import AppConfig
 from tieline.ports.errors import LeaseLostError
+from tieline.ports.jobs import Wake, WakeKind
 from tieline.ports.store import Lane
 from tieline.store.leases import Leases, check
 
@@ -142,8 +144,7 @@ async def test_a_new_inbound_pair_has_everything_read_again_from_the_start(
     )
     assert full == [{"cursor": None, "done": True}], "it starts anew, and is no first read"
     assert await place.link_states() == {"contact_0001": {}}
-    wakes = await place.rows("select wake ->> 'kind' as kind from test_wakes")
-    assert "inbound" in {wake["kind"] for wake in wakes}
+    assert Wake(WakeKind.INBOUND, ORG, app.app_id) in place.queue.wakes
 
 
 async def test_a_run_in_flight_becomes_a_full_one_and_its_worker_loses_its_lane(

@@ -157,7 +157,7 @@ class PostgresAppStore:
                 app = self._apps.from_row(rows[0]) if rows else None
                 change = PostgresAppChange(connection, self._apps, self._ids, app_id, config, app)
                 yield change
-                if change.left_ready:
+                if fence and change.left_ready:
                     await self._jobs.enqueue(connection, _wakes(org_id, app_id))
         except (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure) as error:
             raise ConflictError("another unit of work changed the same rows first") from error
