@@ -119,11 +119,19 @@ class Board:
 
     def merge_contacts(self, survivor_id: str, loser_id: str) -> None:
         """Makes the loser part of the survivor. The store moves what hangs on it."""
-        self._merges.append(ContactMerge(survivor_id, loser_id))
         loser = self.contacts.pop(loser_id)
+        if self._created.pop(loser_id, None) is None:
+            self._merges.append(ContactMerge(survivor_id, loser_id))
+        else:
+            self._changes.pop(loser_id, None)
         if self.by_number.get(loser.phone_number) == loser_id:
             del self.by_number[loser.phone_number]
-        self.contacts[loser_id] = replace(self.contacts[survivor_id])
+        for number, contact_id in [*self.by_alias.items()]:
+            if contact_id == loser_id:
+                self.by_alias[number] = survivor_id
+        for link in [*self.links.values()]:
+            if link.contact_id == loser_id:
+                self.put_link(replace(link, contact_id=survivor_id))
 
     def value(self, contact_id: str, field_name: str) -> Value:
         """The field's value as the plan so far leaves it."""

@@ -45,18 +45,30 @@ def place(board: Board, record: RemoteRecord, numbers: Numbers, *, first_read: b
     known = board.links.get(record.external_id)
     link = _seen(known, record, numbers)
     cause = f"phone:{board.tenant_key}:{record.external_id}"
-    if numbers.first is None:
-        board.put_link(replace(link, status=LinkStatus.SKIPPED, contact_id=None, pairs={}))
+    board.close(missing_cause(board.tenant_key, record.external_id))
+    former = _former_home(board, link)
+    if numbers.first is None and former is None:
+        placed = replace(link, status=LinkStatus.SKIPPED, contact_id=None, pairs={})
+        board.put_link(placed)
         board.issue(_unusable(cause, record, numbers))
-        return board.links[record.external_id]
+        _relist_left(board, known, placed)
+        return placed
+    if former is not None:
+        return _come_back(board, link, former, record, numbers, first_read=first_read)
+    assert numbers.first is not None
     board.close(cause)
-    contact_id = _home(board, link, numbers.first)
+    contact_id = _home(board, numbers.first)
     if contact_id is None:
         contact_id = board.create_contact(numbers.first).contact_id
         board.counts["created"] += 1
     incumbent_id = board.primaries.get(contact_id)
     if incumbent_id is None or incumbent_id == record.external_id:
-        return _become_primary(board, link, contact_id)
+        placed = _become_primary(board, link, contact_id)
+        _relist_left(board, known, placed)
+        if numbers.mapped in (None, board.contacts[contact_id].phone_number):
+            return placed
+        # Found by an alias: the contact follows its record.
+        return follow_number(board, placed, record, numbers, first_read=first_read)
     incumbent = board.links[incumbent_id]
     if first_read and not incumbent.pinned and _earlier(link, incumbent):
         board.put_link(replace(incumbent, status=LinkStatus.SHARED, pairs={}, dirty=False))
@@ -64,8 +76,26 @@ def place(board: Board, record: RemoteRecord, numbers: Numbers, *, first_read: b
     else:
         placed = replace(link, status=LinkStatus.SHARED, contact_id=contact_id, pairs={})
         board.put_link(placed)
-    _list_shared(board, numbers.first, contact_id)
+    _list_shared(board, numbers.first)
+    _relist_left(board, known, placed)
     return placed
+
+
+def _come_back(
+    board: Board,
+    link: LinkState,
+    contact_id: str,
+    record: RemoteRecord,
+    numbers: Numbers,
+    *,
+    first_read: bool,
+) -> LinkState:
+    """A record that was gone is read again, and its contact is free: the link reopens with its base."""
+    opened = _become_primary(board, link, contact_id)
+    if numbers.mapped is None:
+        kept = board.contacts[contact_id].phone_number
+        board.issue(_unusable(f"phone:{board.tenant_key}:{record.external_id}", record, numbers, kept=kept))
+    return follow_number(board, opened, record, numbers, first_read=first_read)
 
 
 def follow_number(
@@ -91,7 +121,9 @@ def follow_number(
         _leave_to_sharers(board, old_number, record.external_id)
         shared = replace(seen, status=LinkStatus.SHARED, contact_id=owner, pairs={}, dirty=False)
         board.put_link(shared)
-        _list_shared(board, numbers.mapped, owner)
+        board.drop_aliases(contact_id, link.phones[1:])
+        _close_about(board, record.external_id)
+        _list_shared(board, numbers.mapped)
         return shared
     if owner is not None and owner != contact_id:
         absorb(board, contact_id, owner, "the record's number became this contact's")
@@ -126,17 +158,25 @@ def record_merged(board: Board, loser_ext: str, survivor_ext: str) -> None:
     survivor = board.links.get(survivor_ext) or LinkState(survivor_ext, None, LinkStatus.SKIPPED)
     gone = replace(loser, status=LinkStatus.MERGED, merged_into=survivor_ext, dirty=False, needs_read=False)
     board.put_link(gone)
-    board.close(f"phone:{board.tenant_key}:{loser_ext}")
-    if loser.status is not LinkStatus.OPEN or loser.contact_id is None:
+    _close_about(board, loser_ext)
+    _relist_left(board, loser, gone)
+    # A record that a write did not find, or that was called deleted first, was the contact's until then.
+    spoke = loser.status in (LinkStatus.OPEN, LinkStatus.MISSING, LinkStatus.DELETED)
+    if not spoke or loser.contact_id is None or loser.contact_id not in board.contacts:
         return
-    if survivor.status is not LinkStatus.OPEN:
-        moved = replace(
-            loser, external_id=survivor_ext, created_ms=survivor.created_ms, stamp_ms=0, needs_read=True,
-            raw_phone=survivor.raw_phone, phones=survivor.phones or loser.phones, version=survivor.version,
-        )  # fmt: skip
-        board.put_link(moved)
+    if loser.contact_id in board.primaries:
+        return  # Another record speaks for it by now.
+    if survivor.status is LinkStatus.OPEN:
+        if loser.status is not LinkStatus.DELETED:
+            _both_linked(board, loser, survivor)
         return
-    _both_linked(board, loser, survivor)
+    moved = replace(
+        loser, external_id=survivor_ext, status=LinkStatus.OPEN, created_ms=survivor.created_ms, stamp_ms=0,
+        needs_read=True, raw_phone=survivor.raw_phone, phones=survivor.phones or loser.phones,
+        dirty=loser.dirty or bool(loser.blocked), blocked={}, version=survivor.version,
+    )  # fmt: skip
+    board.put_link(moved)
+    _relist_left(board, survivor, moved)
 
 
 def record_removed(board: Board, removal: Removal) -> None:
@@ -147,12 +187,13 @@ def record_removed(board: Board, removal: Removal) -> None:
     link = board.links.get(removal.external_id)
     if link is None or link.status in (LinkStatus.DELETED, LinkStatus.MERGED):
         return
-    was_primary = link.status is LinkStatus.OPEN
-    board.put_link(replace(link, status=LinkStatus.DELETED, dirty=False, needs_read=False))
-    board.close(f"missing:{board.tenant_key}:{removal.external_id}")
-    board.close(f"phone:{board.tenant_key}:{removal.external_id}")
+    was_primary = link.status in (LinkStatus.OPEN, LinkStatus.MISSING)
+    gone = replace(link, status=LinkStatus.DELETED, dirty=False, needs_read=False)
+    board.put_link(gone)
+    _close_about(board, removal.external_id)
+    _relist_left(board, link, gone)
     board.counts["removed"] += 1
-    if was_primary and link.contact_id:
+    if was_primary and link.contact_id in board.contacts:
         _leave_to_sharers(board, board.contacts[link.contact_id].phone_number, removal.external_id)
 
 
@@ -167,7 +208,7 @@ def record_missing(board: Board, external_id: str) -> None:
     board.put_link(replace(link, status=LinkStatus.MISSING, dirty=False, needs_read=False))
     board.issue(
         IssueNote(
-            cause=f"missing:{board.tenant_key}:{external_id}",
+            cause=missing_cause(board.tenant_key, external_id),
             kind="record_missing",
             message=f"Record {external_id} was not found in the CRM under its id. Nothing is written to it until the "
             "next sweep says whether it was deleted or merged.",
@@ -185,13 +226,20 @@ def _seen(known: LinkState | None, record: RemoteRecord, numbers: Numbers) -> Li
     )  # fmt: skip
 
 
-def _home(board: Board, link: LinkState, number: str) -> str | None:
-    """The contact a record belongs to: its former one if that is free, else by number, else by a free alias."""
-    former = link.contact_id
+def missing_cause(tenant_key: str, external_id: str) -> str:
+    """The cause of the issue about a record that was not found under its id."""
+    return f"missing:{tenant_key}:{external_id}"
+
+
+def _former_home(board: Board, link: LinkState) -> str | None:
+    """The contact of a record that was gone, if no other record speaks for it by now."""
     returning = link.status in (LinkStatus.DELETED, LinkStatus.MISSING, LinkStatus.CLOSED)
-    if returning and former in board.contacts and former not in board.primaries:
-        assert former is not None
-        return former
+    former = link.contact_id if returning else None
+    return former if former in board.contacts and former not in board.primaries else None
+
+
+def _home(board: Board, number: str) -> str | None:
+    """The contact a record belongs to: by number, else by a free alias."""
     by_number = board.by_number.get(number)
     if by_number is not None:
         return by_number
@@ -236,6 +284,18 @@ def _leave_to_sharers(board: Board, number: str, leaving: str) -> None:
         board.put_link(replace(waiting[0], needs_read=True))
 
 
+def _close_about(board: Board, external_id: str) -> None:
+    """Closes what was open about a record that gives and takes nothing any more."""
+    if not board.open_causes:
+        return
+    about = f":{board.tenant_key}:{external_id}"
+    for kind in ("phone", "missing"):
+        board.close(f"{kind}{about}")
+    for cause in board.open_causes:
+        if cause.startswith((f"push{about}:", f"value{about}:")):
+            board.close(cause)
+
+
 def _both_linked(board: Board, loser: LinkState, survivor: LinkState) -> None:
     loser_id, survivor_id = loser.contact_id, survivor.contact_id
     assert loser_id is not None
@@ -263,18 +323,33 @@ def _earlier(one: LinkState, other: LinkState) -> bool:
     return (one.created_ms, one.external_id) < (other.created_ms, other.external_id)
 
 
-def _list_shared(board: Board, number: str, contact_id: str) -> None:
-    primary = board.primaries[contact_id]
-    others: Sequence[str] = sorted(link.external_id for link in board.sharers(number, without=primary))
-    board.counts["shared"] += 1
+def _relist_left(board: Board, before: LinkState | None, after: LinkState) -> None:
+    """A record does not wait for its former number any more: the list of those who do gets shorter, or closes."""
+    if before is None or before.status is not LinkStatus.SHARED or not before.phones:
+        return
+    if after.status is not LinkStatus.SHARED or after.phones[:1] != before.phones[:1]:
+        number = before.phones[0]
+        if f"shared:{board.tenant_key}:{number}" in board.open_causes:
+            _list_shared(board, number, counted=False)
+
+
+def _list_shared(board: Board, number: str, *, counted: bool = True) -> None:
+    owner = board.by_number.get(number)
+    primary = None if owner is None else board.primaries.get(owner)
+    others: Sequence[str] = sorted(link.external_id for link in board.sharers(number, without=primary or ""))
+    board.counts["shared"] += counted
+    cause = f"shared:{board.tenant_key}:{number}"
+    if primary is None or not others:
+        board.close(cause)
+        return
     board.issue(
         IssueNote(
-            cause=f"shared:{board.tenant_key}:{number}",
+            cause=cause,
             kind="shared_number",
             message=f"Several records have the number {number}. {primary} speaks for it; {', '.join(others)} "
             "give no values until their number is corrected or a person picks another record.",
             external_id=primary,
-            contact_id=contact_id,
+            contact_id=owner,
             raw={"number": number, "primary": primary, "others": list(others)},
             severity="info",
         )

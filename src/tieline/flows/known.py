@@ -42,7 +42,8 @@ async def known_of_links(
     if not leaving:
         return known
     numbers = {c.phone_number for c in known.contacts.values()}
-    waiting = await uow.records_with_phones(org_id, tenant_key, numbers)
+    numbers |= {number for link in known.links.values() for number in link.phones[:1]}
+    waiting = await _waiting(uow, org_id, tenant_key, numbers)
     return Known(
         known.links,
         known.contacts,
@@ -66,12 +67,14 @@ async def _complete(
     by_number, by_alias = await uow.contact_ids_by_phone(org_id, asked)
     contact_ids = {link.contact_id for link in links.values() if link.contact_id}
     contact_ids |= {*by_number.values(), *by_alias.values()}
+    # The locks come first: what is read before them may be written over by whoever held them.
+    contacts = await uow.contacts(org_id, contact_ids, lock=True)
     primaries = await uow.open_links(org_id, tenant_key, contact_ids)
     for link in primaries.values():
         links.setdefault(link.external_id, link)
-    contacts = await uow.contacts(org_id, contact_ids, lock=True)
     leaving = _numbers_left(links, numbers, {c: s.phone_number for c, s in contacts.items()})
-    sharing = await uow.records_with_phones(org_id, tenant_key, leaving) if leaving else ()
+    leaving |= _numbers_shared(links, numbers, by_number, primaries)
+    sharing = await _waiting(uow, org_id, tenant_key, leaving)
     causes = await uow.open_causes(org_id, app_id, list(links), list(contact_ids))
     return Known(
         links=links,
@@ -82,6 +85,38 @@ async def _complete(
         sharing=sharing,
         open_causes=causes,
     )
+
+
+async def _waiting(
+    uow: UnitOfWork, org_id: str, tenant_key: str, numbers: Collection[str]
+) -> Sequence[LinkState]:
+    """Records that wait behind others for these numbers, locked."""
+    if not numbers:
+        return ()
+    found = await uow.records_with_phones(org_id, tenant_key, numbers)
+    if not found:
+        return ()
+    locked = await uow.links(org_id, tenant_key, [link.external_id for link in found], lock=True)
+    return [*locked.values()]
+
+
+def _numbers_shared(
+    links: Mapping[str, LinkState],
+    numbers: Mapping[str, Numbers],
+    by_number: Mapping[str, str],
+    primaries: Mapping[str, LinkState],
+) -> set[str]:
+    """Numbers for which a record at hand waits, waited, or may have to wait behind another."""
+    shared: set[str] = set()
+    for external_id, seen in numbers.items():
+        link = links.get(external_id)
+        if link is not None and link.status is LinkStatus.SHARED:
+            shared.update(link.phones[:1])
+        if seen.first is not None and seen.first in by_number:
+            primary = primaries.get(by_number[seen.first])
+            if primary is not None and primary.external_id != external_id:
+                shared.add(seen.first)
+    return shared
 
 
 def _numbers_left(

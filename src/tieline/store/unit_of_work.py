@@ -73,7 +73,13 @@ class PostgresUnitOfWork:
         if lock:
             await self._run("lock_links_of_contacts", key)
             await self._run("lock_contacts", key)
-        return {row["asked_id"]: rows.contact_from_row(row) for row in await self._run("contacts", key)}
+        found = {row["asked_id"]: rows.contact_from_row(row) for row in await self._run("contacts", key)}
+        survivors = {contact.contact_id for contact in found.values()} - set(contact_ids)
+        if lock and survivors:
+            # Of merged contacts the row that will be changed is the survivor's, so that one must be held.
+            held = await self.contacts(org_id, {*contact_ids, *survivors}, lock=True)
+            return {asked: contact for asked, contact in held.items() if asked in contact_ids}
+        return found
 
     async def contacts_by_phone(
         self, org_id: str, phones: Collection[str], *, lock: bool

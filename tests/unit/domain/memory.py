@@ -9,6 +9,7 @@ from tieline.domain.changeset import (
     Changeset,
     ContactState,
     FieldChange,
+    IssueNote,
     LedgerOutcome,
     LinkState,
     LinkStatus,
@@ -16,7 +17,7 @@ from tieline.domain.changeset import (
 from tieline.domain.crm_schema import CrmField, CrmKind
 from tieline.domain.fields import BUILTIN_FIELDS, FieldSpec
 from tieline.domain.mapping import MappingSet, Pair, Policy
-from tieline.domain.plan_inbound import InboundRules, plan_inbound, plan_removals
+from tieline.domain.plan_inbound import InboundRules, plan_inbound, plan_missing, plan_removals
 from tieline.domain.records import RemoteRecord, Removal
 from tieline.domain.values import FieldType, Value
 
@@ -54,6 +55,7 @@ class Memory:
     links: dict[str, LinkState] = field(default_factory=dict)
     aliases: dict[tuple[str, str], str] = field(default_factory=dict)
     issues: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, IssueNote] = field(default_factory=dict)
     ledger: list[tuple[str, FieldChange]] = field(default_factory=list)
     ids: "itertools.count[int]" = field(default_factory=itertools.count)
     clock: int = 100
@@ -97,6 +99,9 @@ class Memory:
     def remove(self, *removals: Removal) -> None:
         self.apply(plan_removals(removals, self.known(), TENANT, self.new_id))
 
+    def missing(self, *external_ids: str) -> None:
+        self.apply(plan_missing(external_ids, self.known(), TENANT))
+
     def apply(self, changes: Changeset) -> None:
         for merge in changes.contact_merges:
             del self.contacts[merge.loser_id]
@@ -122,6 +127,7 @@ class Memory:
             self.issues.pop(cause, None)
         for note in changes.issues:
             self.issues[note.cause] = note.kind
+            self.notes[note.cause] = note
         self._check()
 
     def _change(self, contact_id: str, changes: Sequence[FieldChange]) -> None:

@@ -255,3 +255,122 @@ def test_the_short_way_for_a_first_value_decides_as_the_table_does(
         pair.local_form(long_way.state.base.local),
         pair.remote_form(remote),
     )
+
+
+def test_a_missing_record_that_the_sweep_calls_merged_moves_its_link_with_its_base() -> None:
+    memory = Memory()
+    memory.read([record("a", N1, Colour="red")], first=True)
+    pairs = memory.links["a"].pairs
+    memory.missing("a")
+    assert f"missing:{TENANT}:a" in memory.issues
+    memory.remove(Removal("a", 30, survivor_id="b"))
+    assert (memory.links["b"].status, memory.links["b"].pairs) == (LinkStatus.OPEN, pairs)
+    assert not memory.issues
+
+
+def test_a_missing_record_that_was_deleted_gives_its_number_to_the_next_one() -> None:
+    people = {"b": record("b", N1, created=2)}
+    memory = Memory()
+    memory.read([record("a", N1, created=1), people["b"]], first=True)
+    memory.missing("a")
+    memory.remove(Removal("a", 30))
+    memory.settle(people)
+    assert memory.primary_of(N1) == "b"
+    assert not memory.issues
+
+
+def test_a_missing_record_that_is_found_again_closes_its_issue() -> None:
+    memory = Memory()
+    memory.read([record("a", N1)], first=True)
+    memory.missing("a")
+    memory.read([record("a", N1, modified=20)], fresh=True)
+    assert memory.primary_of(N1) == "a"
+    assert not memory.issues
+
+
+def test_a_loser_that_was_called_deleted_first_still_hands_its_link_on() -> None:
+    memory = Memory()
+    memory.read([record("a", N1, Colour="red")], first=True)
+    memory.remove(Removal("a", 30))
+    memory.remove(Removal("a", 30, survivor_id="b"))
+    assert memory.primary_of(N1) == "b"
+
+
+def test_a_plain_delete_of_a_merged_away_record_changes_nothing() -> None:
+    memory = Memory()
+    memory.read([record("a", N1), record("b", N2)], first=True)
+    memory.remove(Removal("a", 30, survivor_id="b"))
+    memory.remove(Removal("a", 40))
+    assert memory.links["a"].status is LinkStatus.MERGED
+    assert memory.primary_of(N2) == "b"
+
+
+def test_a_restored_record_without_a_number_comes_back_to_its_contact() -> None:
+    memory = Memory()
+    memory.read([record("a", N1)], first=True)
+    memory.remove(Removal("a", 30))
+    memory.read([record("a", None, modified=40, Colour="blue")], fresh=True)
+    assert memory.primary_of(N1) == "a"
+    assert memory.by_number(N1).values["colour"] == "blue"
+    assert f"phone:{TENANT}:a" in memory.issues
+
+
+def test_a_restored_record_brings_its_new_number_along() -> None:
+    memory = Memory()
+    memory.read([record("a", N1)], first=True)
+    memory.remove(Removal("a", 30))
+    memory.read([record("a", N2, modified=40)], fresh=True)
+    assert memory.primary_of(N2) == "a"
+    assert len(memory.contacts) == 1
+
+
+def test_a_restored_record_whose_place_is_taken_is_listed() -> None:
+    memory = Memory()
+    memory.read([record("a", N1)], first=True)
+    memory.remove(Removal("a", 30))
+    memory.read([record("b", N1, modified=35)])
+    memory.read([record("a", N1, modified=40)], fresh=True)
+    assert memory.primary_of(N1) == "b"
+    assert memory.links["a"].status is LinkStatus.SHARED
+    assert f"shared:{TENANT}:{N1}" in memory.issues
+
+
+def test_the_list_of_a_shared_number_names_all_and_closes_with_the_last() -> None:
+    memory = Memory()
+    memory.read([record("a", N1, created=1)], first=True)
+    memory.read([record("b", N1, created=2)])
+    memory.read([record("c", N1, created=3)])
+    cause = f"shared:{TENANT}:{N1}"
+    assert memory.notes[cause].raw["others"] == ["b", "c"]
+    memory.read([record("b", N2, modified=20)])
+    assert memory.notes[cause].raw["others"] == ["c"]
+    memory.remove(Removal("c", 30))
+    assert cause not in memory.issues
+
+
+def test_a_second_look_at_a_record_that_was_matched_by_an_alias_changes_nothing() -> None:
+    memory = Memory()
+    memory.contacts["mine"] = ContactState("mine", N1)
+    memory.aliases["mine", N2] = "former"
+    memory.read([record("a", N2)], first=True)
+    before = dict(memory.contacts)
+    memory.read([record("a", N2)])
+    assert memory.contacts == before
+    assert memory.by_number(N2).contact_id == "mine"
+
+
+def test_a_bad_value_that_goes_back_to_what_it_was_closes_its_issue() -> None:
+    memory = Memory()
+    memory.read([record("a", N1, Colour="red")], first=True)
+    memory.read([record("a", N1, modified=20, Colour="x" * 40_000)])
+    assert [*memory.issues.values()] == ["bad_value"]
+    memory.read([record("a", N1, modified=30, Colour="red")])
+    assert not memory.issues
+
+
+def test_a_first_value_that_is_corrected_closes_its_issue() -> None:
+    memory = Memory()
+    memory.read([record("a", N1, Colour="x" * 40_000)], first=True)
+    assert [*memory.issues.values()] == ["bad_value"]
+    memory.read([record("a", N1, modified=30, Colour="red")])
+    assert not memory.issues
