@@ -1,105 +1,27 @@
 """The command line as it is typed: real processes, our own server, an emulated CRM on loopback."""
 
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.acceptance.shell import PATIENCE_S, Shell, running_shell
 
-from tieline.store.embedded import EmbeddedServer
-
-TIELINE = str(Path(sys.executable).with_name("tieline"))
 SECRET = "sandbox-secret"
-PATIENCE_S = 60
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Types commands in an environment of its own."""
-
-    environ: dict[str, str]
-    cwd: Path
-
-    def type(self, *words: str, stdin: str = "", **variables: str) -> Answer:
-        done = subprocess.run(
-            [TIELINE, *words],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.cwd,
-            env={**self.environ, **variables},
-            timeout=PATIENCE_S,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Answer(done.returncode, done.stdout, done.stderr)
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [TIELINE, *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=self.cwd,
-            env=self.environ,
-        )
-
-
-def said(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
-    """The first line of a process that matches."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if match := re.search(pattern, line):
-            return match
-    raise AssertionError("".join(lines))
-
-
-def end(process: subprocess.Popen[str]) -> int:
-    """Asks a process to end; its exit code."""
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=PATIENCE_S)
-    return process.returncode
 
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    """An environment whose server runs all the time, so that each command only joins it."""
-    directory = tmp_path_factory.mktemp("cli")
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    server = EmbeddedServer.start(directory / "data" / "postgres", durable=False)
-    yield Shell({**kept, "TIELINE_DATA_DIR": str(directory / "data"), "TIELINE_SANDBOX_MODE": "1"}, directory)
-    server.stop()
+    with running_shell(tmp_path_factory.mktemp("cli")) as shell:
+        yield shell
 
 
 @pytest.fixture(scope="module")
 def salesforce(shell: Shell) -> Iterator[str]:
     """The address of an emulated Salesforce with contacts."""
     process = shell.start("sandbox", "--crm", "salesforce", "--port", "0", "--contacts", "40", "--seed", "7")
-    yield said(process, r"http://127\.0\.0\.1:\d+")[0]
-    end(process)
+    yield process.said(r"http://127\.0\.0\.1:\d+")[0]
+    process.end()
 
 
 def test_a_crm_is_connected_mapped_synced_and_looked_at(shell: Shell, salesforce: str) -> None:
@@ -214,21 +136,21 @@ def test_a_crm_that_refuses_us_is_said_in_a_sentence(shell: Shell, salesforce: s
 def test_serve_answers_works_and_ends_when_asked(shell: Shell) -> None:
     process = shell.start("serve", "--port", "0")
     try:
-        url = said(process, r"listens on (http://\S+)")[1]
+        url = process.said(r"listens on (http://\S+)")[1]
         with urllib.request.urlopen(f"{url}/health", timeout=PATIENCE_S) as answer:
             assert json.load(answer) == {"status": "ok"}
         taken = shell.type("serve", "--port", url.rsplit(":", 1)[1])
         assert taken.code == 1
         assert "--port" in taken.err
     finally:
-        code = end(process)
+        code = process.end()
     assert code == 0
 
 
 def test_a_worker_ends_when_asked(shell: Shell) -> None:
     process = shell.start("worker")
-    said(process, "Tieline works")
-    assert end(process) == 0
+    process.said("Tieline works")
+    assert process.end() == 0
 
 
 def test_the_database_is_migrated_by_hand_or_by_itself(shell: Shell) -> None:

@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 # A live lane is held for moments: another worker's pass is worth waiting for.
 BUSY_S = 0.5
+# A run may take hours. This bounds how long a dead worker's run lies before somebody looks whether its lease ended.
+RUN_BUSY_S = 3.0
 
 
 class RunBook(Protocol):
@@ -100,7 +102,8 @@ class Jobs:
             return
         async with held_lane(self._leases, wake.org_id, wake.app_id, run.lane, self._owner) as lease:
             if lease is None:
-                return  # In work elsewhere; if that worker dies, the queue or the sweep wakes again.
+                await self._flows.wake(Wake(wake.kind, wake.org_id, wake.app_id, delay_s=RUN_BUSY_S))
+                return
             taken = await self._runs.take_up(lease, run.run_id, most_attempts=MOST_ATTEMPTS)
             if taken is None or taken.status != "running":
                 return

@@ -49,12 +49,13 @@ _LOST = (psycopg.OperationalError, psycopg.InterfaceError, FailingListenerError,
 class QueueTuning:
     """Times in seconds. A killed worker's job is taken by another after `heartbeat_s` plus at most `poll_s`.
 
-    `grace_s` is how long `stop` lets handlers run before it cancels them and hands their wake-ups back.
+    `grace_s` is how long `stop` lets handlers run before it cancels them and hands their wake-ups back; it is less
+    than the ten seconds that process managers give before they kill.
     """
 
     heartbeat_s: float = 4.0
     poll_s: float = 1.0
-    grace_s: float = 20.0
+    grace_s: float = 7.0
     backoff_s: float = 0.2
     longest_backoff_s: float = 10.0
     batch: int = 8

@@ -18,7 +18,7 @@ from tieline.ports.errors import (
 )
 from tieline.ports.jobs import Wake, WakeKind
 from tieline.ports.store import Lane, Lease
-from tieline.worker.jobs import BUSY_S, Flows, Jobs
+from tieline.worker.jobs import BUSY_S, RUN_BUSY_S, Flows, Jobs
 from tieline.worker.retry import MOST_ATTEMPTS
 
 INBOUND = Wake(WakeKind.INBOUND, "org_1", "app_1")
@@ -151,8 +151,8 @@ async def test_a_run_that_is_over_is_not_worked_on(taken: FakeRun | None) -> Non
     assert await World(taken=taken).handle(INBOUND) == [("released", "recurring")]
 
 
-async def test_a_run_that_another_worker_is_at_is_left_to_it() -> None:
-    assert await World(busy=True).handle(INBOUND) == []
+async def test_a_run_that_another_worker_is_at_is_left_to_it_and_looked_at_again() -> None:
+    assert await World(busy=True).handle(INBOUND) == [("woken", "inbound", RUN_BUSY_S)]
 
 
 async def test_a_wake_up_without_a_run_tries_the_connection() -> None:
