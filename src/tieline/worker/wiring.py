@@ -6,7 +6,7 @@ Only joins what `bootstrap` made; no decision about an error is taken here.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tieline.bootstrap import Tieline
 from tieline.domain.crm_schema import CrmSchema
@@ -29,6 +29,8 @@ from tieline.worker.worker import Worker, worker_name
 # What is due later than this is found by the sweep.
 _SOON_S = 30.0
 _REFUSED = "credentials"
+# A session asks the CRM who we are when it begins; live passes follow each other too closely to pay for that each time.
+_SESSION_LASTS = timedelta(seconds=60)
 
 
 class NotReadyError(Exception):
@@ -48,6 +50,7 @@ class WiredFlows:
 
     def __init__(self, tieline: Tieline) -> None:
         self._tieline = tieline
+        self._live_sessions: dict[tuple[object, ...], tuple[datetime, CrmSession]] = {}
         store, clock, ids = tieline.store, tieline.clock, tieline.ids
         self._inbound = InboundFlow(store, clock, ids)
         self._outbound = OutboundFlow(store, clock, ids)
@@ -157,11 +160,24 @@ class WiredFlows:
         if not app.may_run:
             why = app.stopped_reason or app.status_reason or f"it is {app.connection_status}"
             raise NotReadyError(f"The app {app_id} may not run: {why}.")
-        session = await self._tieline.session_for(app, lane)
+        session = await self._session(app, lane)
         schema = app.schema
         if schema is None or live_schema:
             schema = await session.run(session.connector.describe())
         return _Ready(app, org, session, schema)
+
+    async def _session(self, app: AppConfig, lane: Lane) -> CrmSession:
+        """A session of a run is its own; live passes share one for a while, until somebody changes the app."""
+        if lane is not Lane.LIVE:
+            return await self._tieline.session_for(app, lane)
+        now = self._tieline.clock.now()
+        self._live_sessions = {
+            key: (until, session) for key, (until, session) in self._live_sessions.items() if until > now
+        }
+        key = (app.org_id, app.app_id, app.updated_at, app.tenant_id, app.tenant_url)
+        if key not in self._live_sessions:
+            self._live_sessions[key] = now + _SESSION_LASTS, await self._tieline.session_for(app, lane)
+        return self._live_sessions[key][1]
 
 
 def make_worker(tieline: Tieline) -> Worker:
