@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -243,3 +244,14 @@ async def test_what_is_notified_before_the_engine_asks_to_listen_is_not_missed(d
 async def test_equal_wake_ups_of_one_statement_are_one(db_url: str, count: int) -> None:
     await enqueue(db_url, PgQueue(db_url), *[PUSH] * count)
     assert await waiting(db_url) == min(count, 1)
+
+
+async def test_the_engines_log_is_cleaned_of_what_is_old(db_url: str) -> None:
+    queue = PgQueue(db_url)
+    await enqueue(db_url, queue, PUSH)
+    async with await psycopg.AsyncConnection.connect(db_url, autocommit=True) as conn:
+        await conn.execute("insert into pgqueuer_log (created, job_id, status, priority, entrypoint)"
+                           " values (now() - interval '3 days', 7, 'successful', 0, 'push')")  # fmt: skip
+        await queue.clean(conn, timedelta(days=2))
+        rows = await (await conn.execute("select status::text from pgqueuer_log")).fetchall()
+    assert rows == [("queued",)]
