@@ -12,7 +12,7 @@ from typing import Any
 from tieline.domain.analysis_mapping import AnalysisMapping
 from tieline.domain.board import Board
 from tieline.domain.changeset import FieldChange, IssueNote, LedgerOutcome, Source, SourceKind
-from tieline.domain.fields import DO_NOT_CALL, FieldSpec, Uncoercible, coerce
+from tieline.domain.fields import DO_NOT_CALL, MAX_TEXT, FieldSpec, Uncoercible, coerce
 from tieline.domain.mapping import Policy
 from tieline.domain.merging import without
 from tieline.domain.statements import compare_key, statements
@@ -121,10 +121,10 @@ class _Planner:
         if earlier is not None and earlier.analysis_version == self.said.analysis_version:
             return
         value = coerce(raw, spec, time_zone=self.rules.time_zone)
-        cause = f"analysis:{self.said.key}:{mapping.analysis_data_name}:{spec.name}"
+        cause = self._cause(mapping, spec)
         if isinstance(value, Uncoercible):
             self.board.issue(self._misfit(cause, mapping, spec, value))
-            self._remember(mapping, "skipped", value.raw)
+            self._skip(mapping, earlier, value.raw)
             return
         self.board.close(cause)
         if is_empty(value):
@@ -134,16 +134,24 @@ class _Planner:
         else:
             self._update(mapping, spec, value, earlier)
 
+    def _cause(self, mapping: AnalysisMapping, spec: FieldSpec) -> str:
+        return f"analysis:{self.said.key}:{mapping.analysis_data_name}:{spec.name}"
+
     def _update(
         self, mapping: AnalysisMapping, spec: FieldSpec, value: Value, earlier: Application | None
     ) -> None:
         standing = self.board.value(self.contact_id, spec.name)
         old = self._without_own(mapping, spec, standing, earlier)
         match apply(mapping.update_mode, old, value):
+            case Keep() if mapping.update_mode is UpdateMode.MERGE and old != standing:
+                # All that the new analysis says was there without the earlier one, whose statements go.
+                self._change(spec, standing, old, LedgerOutcome.SET, "merge: replaces an earlier analysis")
+                self._remember(mapping, "set", [])
             case Keep():
                 self._remember(mapping, "kept", value)
             case NeedsMerge(old_text, new_text):
-                self._merge(mapping, spec, standing, MergeNeeded(spec.name, old_text, new_text))
+                need = MergeNeeded(spec.name, old_text, new_text)
+                self._merge(mapping, spec, standing, need, earlier)
             case Set(new):
                 self._set(mapping, spec, standing, new)
 
@@ -157,12 +165,34 @@ class _Planner:
         contribution = list(statements(as_text(new))) if mapping.update_mode is UpdateMode.MERGE else new
         self._remember(mapping, "set", contribution)
 
-    def _merge(self, mapping: AnalysisMapping, spec: FieldSpec, standing: Value, need: MergeNeeded) -> None:
+    def _skip(self, mapping: AnalysisMapping, earlier: Application | None, raw: Value) -> None:
+        """Nothing is applied. What an earlier analysis contributed stands, and stays known as this conversation's."""
+        if earlier is not None and earlier.outcome == "set":
+            self._remember(mapping, "set", earlier.contribution)
+        else:
+            self._remember(mapping, "skipped", raw)
+
+    def _merge(
+        self,
+        mapping: AnalysisMapping,
+        spec: FieldSpec,
+        standing: Value,
+        need: MergeNeeded,
+        earlier: Application | None,
+    ) -> None:
         answer = self.answers.get(need)
         if answer is None:
             self.needs.append(need)
             return
         merged = answer.text
+        if len(merged) > MAX_TEXT:
+            problem = Uncoercible(
+                f"together with what is there it would have {len(merged)} characters", need.new
+            )
+            cause = self._cause(mapping, spec)
+            self.board.issue(self._misfit(cause, mapping, spec, problem))
+            self._skip(mapping, earlier, need.new)
+            return
         self._change(spec, standing, merged, LedgerOutcome.SET, f"merge: {answer.engine}")
         had = {compare_key(s) for s in statements(need.old)}
         added = [s for s in statements(merged) if compare_key(s) not in had]

@@ -6,15 +6,16 @@ for its key, and only then creates. Does not try again by itself: what may succe
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tieline.domain.activities import ConversationType
-from tieline.domain.changeset import Changeset, IssueNote
+from tieline.domain.changeset import Changeset, IssueNote, LinkStatus
 from tieline.flows.analysis import activity_hash
 from tieline.ports.clock import Clock
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import ActivityRef, Capability, CrmSession
 from tieline.ports.errors import (
+    CredentialsInvalidError,
     CrmError,
     RateLimitedError,
     RecordGoneError,
@@ -46,6 +47,9 @@ class ActivityFlow:
     async def run(self, app: AppConfig, session: CrmSession, lease: Lease) -> LogResult:
         """One batch. Raises the errors of ports.errors that concern the whole connection."""
         async with self._store.transaction(lease) as uow:
+            full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
+            if full.completed_at is None:
+                return LogResult()  # Nothing is logged before the first read has completed.
             due = await uow.work.due_activities(app.org_id, app.tenant_key, _BATCH, self._clock.now())
         written = 0
         for row in due:
@@ -73,36 +77,69 @@ class _Logging:
         except RecordRejectedError as error:
             await self._block(row, str(error))
             return False
-        except (TransientError, RateLimitedError) as error:
+        except CredentialsInvalidError:
+            raise
+        except CrmError as error:
             await self._postpone(row, error)
             raise
+        await self._done(row, conversation, ref)
+        return True
+
+    async def _prepare(self, row: ActivityRow) -> tuple[ActivityRow, Conversation] | None:
+        """The row on the record that is the contact's primary now, or None if there is nothing to do (yet)."""
+        async with self._store.transaction(self._lease) as uow:
+            conversation = await uow.work.conversation(row.key, lock=False)
+            if conversation is None or not self._can_log(conversation):
+                await uow.work.save_activity(replace(row, status="dropped", due_at=None))
+                return None
+            # Once a create may have left for a record, only that record, or what it was merged into, is looked at.
+            bound = row.activity_id is not None or row.intent_at is not None
+            target = await (self._bound_to(uow, row) if bound else self._target(uow, row))
+            if target is None:
+                await uow.work.save_activity(replace(row, status="dropped", due_at=None))
+                return None
+            row = replace(row, external_id=target)
+            settled_at = self._settled_at(row)
+            if settled_at is not None and settled_at > self._clock.now():
+                await uow.work.save_activity(replace(row, due_at=settled_at))
+                return None
+        return row, conversation
+
+    def _can_log(self, conversation: Conversation) -> bool:
+        call = conversation.type is ConversationType.CALL
+        needed = Capability.LOG_CALL if call else Capability.LOG_CHAT
+        return needed in self._session.connector.spec.capabilities
+
+    def _settled_at(self, row: ActivityRow) -> datetime | None:
+        """Until when a create whose answer was lost may still be applied."""
+        if row.activity_id is not None or row.intent_at is None:
+            return None
+        spec = self._session.connector.spec
+        return row.intent_at + timedelta(seconds=spec.request_timeout_s + spec.activity_settle_s)
+
+    async def _bound_to(self, uow: UnitOfWork, row: ActivityRow) -> str | None:
+        """The record that carries the activity now; None when it is gone: nothing more is logged to it."""
+        external_id, met = row.external_id, set[str]()
+        while external_id not in met:
+            met.add(external_id)
+            links = await uow.links(self._app.org_id, self._app.tenant_key, [external_id], lock=False)
+            link = links.get(external_id)
+            if link is None or link.status in (LinkStatus.DELETED, LinkStatus.CLOSED):
+                return None
+            if link.status is not LinkStatus.MERGED or link.merged_into is None:
+                return external_id
+            external_id = link.merged_into
+        return None
+
+    async def _done(self, row: ActivityRow, conversation: Conversation, ref: ActivityRef) -> None:
         done = replace(
             row, activity_id=ref.activity_id, written=ref.written, written_hash=activity_hash(conversation),
             status="done", intent_at=None, due_at=None, attempts=0,
         )  # fmt: skip
-        await self._save(done)
-        return True
-
-    async def _prepare(self, row: ActivityRow) -> tuple[ActivityRow, Conversation] | None:
-        """The row on the record that is the contact's primary now, or None if there is nothing to do any more."""
         async with self._store.transaction(self._lease) as uow:
-            conversation = await uow.work.conversation(row.key, lock=False)
-            if conversation is None:
-                return None
-            if row.activity_id is None and row.intent_at is None:
-                # Once a create may have left for a record, only that record is looked at.
-                target = await self._target(uow, row)
-                if target is None:
-                    await uow.work.save_activity(replace(row, status="dropped", due_at=None))
-                    return None
-                row = replace(row, external_id=target)
-            needed = (
-                Capability.LOG_CALL if conversation.type is ConversationType.CALL else Capability.LOG_CHAT
-            )
-            if needed not in self._session.connector.spec.capabilities:
-                await uow.work.save_activity(replace(row, status="dropped", due_at=None))
-                return None
-        return row, conversation
+            await uow.work.save_activity(done)
+            changes = Changeset(closed_causes=[_cause(row)])
+            await uow.apply(self._app.org_id, changes, Origin(self._app.app_id))
 
     async def _target(self, uow: UnitOfWork, row: ActivityRow) -> str | None:
         contacts = await uow.contacts(self._app.org_id, [row.contact_id], lock=False)
@@ -116,7 +153,6 @@ class _Logging:
     async def _write(self, row: ActivityRow, conversation: Conversation) -> ActivityRef:
         connector, activity = self._session.connector, conversation.activity()
         if row.activity_id is None and row.intent_at is not None:
-            await self._wait_out(row)
             found = await self._session.run(connector.find_activity(row.external_id, activity))
             if found is not None:
                 row = replace(row, activity_id=found.activity_id, written=found.written)
@@ -132,42 +168,34 @@ class _Logging:
             return await self._session.run(
                 self._session.connector.create_activity(row.external_id, conversation.activity())
             )
-        except TransientError as error:
-            if not error.maybe_applied:
+        except CrmError as error:
+            if not (isinstance(error, TransientError) and error.maybe_applied):
                 await self._save(replace(row, intent_at=None))
             raise
-        except CrmError:
-            await self._save(replace(row, intent_at=None))
-            raise
-
-    async def _wait_out(self, row: ActivityRow) -> None:
-        """A create whose answer was lost may still be applied until its own time limit."""
-        assert row.intent_at is not None
-        spec = self._session.connector.spec
-        settled = row.intent_at + timedelta(seconds=spec.request_timeout_s + spec.activity_settle_s)
-        left = (settled - self._clock.now()).total_seconds()
-        if left > 0:
-            raise TransientError(
-                f"The answer to logging {row.key.ref} was lost; it is looked for when the CRM can no longer apply it.",
-                maybe_applied=True,
-            )
 
     async def _record_gone(self, row: ActivityRow, error: RecordGoneError) -> None:
-        """The record is gone: the link must be looked at again, and the activity follows where it leads."""
+        """The record is gone: the link must be looked at again, and the activity follows where it leads.
+
+        An activity that is gone itself was deleted by somebody; it is not made again.
+        """
+        if row.activity_id is not None:
+            await self._save(replace(row, status="dropped", due_at=None))
+            return
         async with self._store.transaction(self._lease) as uow:
             links = await uow.links(self._app.org_id, row.tenant_key, [row.external_id], lock=True)
             reread = [replace(link, needs_read=True) for link in links.values()]
+            stored = await self._stored(uow, row)
             changes = Changeset(tenant_key=row.tenant_key, links=reread)
             await uow.apply(self._app.org_id, changes, Origin(self._app.app_id))
         if row.attempts >= MAX_ATTEMPTS:
             await self._block(row, str(error))
             return
         later = self._clock.now() + timedelta(seconds=60)
-        await self._save(replace(row, intent_at=None, due_at=later, attempts=row.attempts + 1))
+        await self._save(replace(row, intent_at=stored.intent_at, due_at=later, attempts=row.attempts + 1))
 
     async def _block(self, row: ActivityRow, why: str) -> None:
         note = IssueNote(
-            cause=f"activity:{row.tenant_key}:{row.key.ref}",
+            cause=_cause(row),
             kind="activity_refused",
             message=f"Conversation {row.key.ref} could not be logged on record {row.external_id}: {why} "
             "Replay this issue when the cause is gone.",
@@ -195,3 +223,7 @@ class _Logging:
     async def _save(self, row: ActivityRow) -> None:
         async with self._store.transaction(self._lease) as uow:
             await uow.work.save_activity(row)
+
+
+def _cause(row: ActivityRow) -> str:
+    return f"activity:{row.tenant_key}:{row.key.ref}"

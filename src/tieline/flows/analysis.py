@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from tieline.domain.board import Board, Known
@@ -36,7 +36,6 @@ from tieline.ports.work import ActivityRow, Conversation
 
 CLAIM_LASTS = timedelta(seconds=120)
 REMOTE_ANSWERS_WITHIN_S = 5.0
-LOOK_AGAIN = timedelta(seconds=30)
 MAX_ATTEMPTS = 8
 _TRIES = 5
 _BATCH = 50
@@ -95,22 +94,25 @@ class AnalysisFlow:
 
     async def _one(self, context: _Context, conversation: Conversation) -> None:
         try:
-            again_at = await self._process(context, conversation)
+            await self._process(context, conversation)
         except Exception as error:
             await self._failed(context, conversation, error)
             return
         async with self._store.transaction() as uow:
+            done = Changeset(closed_causes=[_failed_cause(conversation)])
+            await uow.apply(conversation.key.org_id, done, Origin())
             await uow.work.finish_conversation(
-                conversation.key, context.token, conversation.revision, again_at=again_at
+                conversation.key, context.token, conversation.revision, again_at=None
             )
 
-    async def _process(self, context: _Context, conversation: Conversation) -> datetime | None:
+    async def _process(self, context: _Context, conversation: Conversation) -> None:
         contact = await self._contact(context, conversation)
         if contact is None:
-            return None
-        await self._look_at_crm_first(context, contact)
-        await self._map(context, conversation, contact.contact_id)
-        return await self._want_activity(context, conversation, contact.contact_id)
+            return
+        if conversation.analysis and conversation.analysis_version is not None:
+            await self._look_at_crm_first(context, contact)
+            await self._map(context, conversation, contact.contact_id)
+        await self._want_activity(context, conversation, contact.contact_id)
 
     # the contact
 
@@ -192,8 +194,6 @@ class AnalysisFlow:
     # the mappings
 
     async def _map(self, context: _Context, conversation: Conversation, contact_id: str) -> None:
-        if not conversation.analysis or conversation.analysis_version is None:
-            return
         answers: dict[MergeNeeded, Answer] = {}
         for _ in range(_TRIES * 4):
             try:
@@ -216,6 +216,8 @@ class AnalysisFlow:
         answers: dict[MergeNeeded, Answer],
     ) -> tuple[AnalysisPlan, Changeset]:  # fmt: skip
         org_id = conversation.key.org_id
+        # The newest analysis counts, also for a worker that was frozen while another one came.
+        conversation = await uow.work.conversation(conversation.key, lock=True) or conversation
         contacts = await uow.contacts(org_id, [contact_id], lock=True)
         contact = contacts[contact_id]
         causes = await uow.open_causes(org_id, "", [], [contact.contact_id])
@@ -245,27 +247,25 @@ class AnalysisFlow:
 
     # the activity
 
-    async def _want_activity(
-        self, context: _Context, conversation: Conversation, contact_id: str
-    ) -> datetime | None:
-        """Makes the activity due on the primary record. Returns when to look again, if that is not known yet."""
+    async def _want_activity(self, context: _Context, conversation: Conversation, contact_id: str) -> None:
+        """Makes the activity due on the primary record, or on what turns out to be it in the first read."""
         app = context.app
         if app is None or not app.logs_activities or not app.tenant_key:
-            return None
+            return
         async with self._store.transaction() as uow:
             full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
+            current = await uow.work.conversation(conversation.key, lock=True) or conversation
             contact = (await uow.contacts(app.org_id, [contact_id], lock=False))[contact_id]
             links = await uow.open_links(app.org_id, app.tenant_key, [contact.contact_id])
             link = links.get(contact.contact_id)
-            if link is None:
-                return self._clock.now() + LOOK_AGAIN if full.completed_at is None else None
+            if link is None and full.completed_at is not None:
+                return
             row = ActivityRow(
-                conversation.key, app.tenant_key, contact.contact_id, link.external_id, "due",
-                wanted_hash=activity_hash(conversation), due_at=self._clock.now(),
+                conversation.key, app.tenant_key, contact.contact_id, link.external_id if link else "", "due",
+                wanted_hash=activity_hash(current), due_at=self._clock.now(),
             )  # fmt: skip
             await uow.work.want_activity(row)
             await uow.wake(Wake(WakeKind.ACTIVITY, app.org_id, app.app_id))
-        return None
 
     async def _failed(self, context: _Context, conversation: Conversation, error: Exception) -> None:
         """Comes back later; after the last attempt it stays as an issue, and nothing is lost."""
@@ -275,7 +275,7 @@ class AnalysisFlow:
         async with self._store.transaction() as uow:
             if last:
                 note = IssueNote(
-                    cause=f"conversation:{conversation.key.ref}",
+                    cause=_failed_cause(conversation),
                     kind="conversation_failed",
                     message=f"Conversation {conversation.key.ref} could not be applied after {MAX_ATTEMPTS} attempts: "
                     f"{type(error).__name__}: {error}. Send its event again, or replay this issue.",
@@ -286,6 +286,10 @@ class AnalysisFlow:
             await uow.work.finish_conversation(
                 conversation.key, context.token, conversation.revision, again_at=again_at
             )
+
+
+def _failed_cause(conversation: Conversation) -> str:
+    return f"conversation:{conversation.key.ref}"
 
 
 def activity_hash(conversation: Conversation) -> str:

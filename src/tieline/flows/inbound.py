@@ -7,11 +7,11 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tieline.domain.changeset import Changeset, IssueNote
+from tieline.domain.changeset import Changeset
 from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.plan_inbound import InboundPlan, InboundRules, plan_inbound, plan_missing, plan_removals
 from tieline.domain.records import RemoteRecord
-from tieline.flows.configuration import Effective, effective
+from tieline.flows.configuration import Effective, drift_cause, drift_notes, effective, notes_of_drift
 from tieline.flows.known import known_of_links, known_of_records
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
@@ -50,14 +50,16 @@ class InboundFlow:
     async def run(self, run: InboundRun, schema: CrmSchema) -> None:
         """Runs to the end. Raises the errors of ports.errors and ConfigurationError; what was committed stays."""
         reading = _Reading(run, effective(run.app, run.org, schema), schema)
-        await self._note_drift(reading)
+        healed = await self._note_drift(reading)
         first_done = await self._state(run, "full")
-        full = run.full or first_done.completed_at is None
+        # A mapping that rested missed changes on both sides; all its records are looked at.
+        full = run.full or first_done.completed_at is None or bool(healed)
         if full:
             await self._read_all(reading, first_read=first_done.completed_at is None)
-        else:
-            await self._read_changes(reading)
+        elif not await self._read_changes(reading):
+            await self._read_all(reading, first_read=False)
         await self._read_again(reading)
+        await self._close_drift(reading, healed)
         await self._sweep(reading, force=full)
 
     async def _read_all(self, reading: "_Reading", *, first_read: bool) -> None:
@@ -83,7 +85,8 @@ class InboundFlow:
             if page.wait_s > 0:
                 await self._clock.sleep(page.wait_s)
 
-    async def _read_changes(self, reading: "_Reading") -> None:
+    async def _read_changes(self, reading: "_Reading") -> bool:
+        """False if the CRM can no longer tell what changed since the watermark."""
         run = reading.run
         connector = run.session.connector
         state = await self._state(run, "changes")
@@ -96,14 +99,14 @@ class InboundFlow:
                 )
             except CursorGoneError:
                 if cursor is None:
-                    raise
+                    return False
                 state = replace(state, cursor=None)
                 continue
             watermark = page.watermark if page.cursor is None and page.watermark else state.watermark
             state = replace(state, cursor=page.cursor, watermark=watermark)
             await self._take_page(reading, page, "changes", state, first_read=False)
             if page.cursor is None:
-                return
+                return True
 
     async def _take_page(
         self, reading: "_Reading", page: Page, kind: str, state: ReadState, *, first_read: bool
@@ -155,7 +158,8 @@ class InboundFlow:
             uow, app.org_id, app.app_id, app.tenant_key, records, rules.mapping, rules.region
         )
         plan = plan_inbound(records, known, rules, lambda: self._ids.new("contact"))
-        drift = _drift_notes(app, plan.drifted)
+        reading.drifted |= plan.drifted
+        drift = notes_of_drift(app, dict.fromkeys(plan.drifted, "The CRM's answers do not contain it."))
         changeset = replace(plan.changeset, issues=[*plan.changeset.issues, *drift])
         await uow.apply(app.org_id, changeset, Origin(app.app_id, reading.run.run_id))
         return plan
@@ -201,7 +205,15 @@ class InboundFlow:
             return
         while True:
             cursor = dict(state.cursor) if state.cursor is not None else None
-            page = await run.session.run(run.session.connector.read_removals(state.watermark, cursor))
+            try:
+                page = await run.session.run(run.session.connector.read_removals(state.watermark, cursor))
+            except CursorGoneError:
+                if cursor is None and state.watermark is None:
+                    raise
+                if cursor is None:
+                    await self._doubt_all(reading)
+                state = ReadState(None, state.watermark if cursor else None, state.completed_at)
+                continue
             done = page.cursor is None
             state = ReadState(
                 page.cursor,
@@ -227,13 +239,30 @@ class InboundFlow:
                 break
         await self._read_again(reading)
 
-    async def _note_drift(self, reading: "_Reading") -> None:
+    async def _doubt_all(self, reading: "_Reading") -> None:
+        """The CRM does not keep deletes since the last sweep any more: every record is asked for by its id."""
         app = reading.run.app
-        if not reading.effective.drifted:
-            return
         async with self._store.transaction(reading.run.lease) as uow:
-            notes = _drift_notes(app, reading.effective.drifted)
-            await uow.apply(app.org_id, Changeset(issues=notes), Origin(app.app_id, reading.run.run_id))
+            await uow.doubt_links(app.org_id, app.tenant_key)
+            await uow.save_read_state(app.org_id, app.app_id, "removals", app.tenant_key, ReadState())
+
+    async def _note_drift(self, reading: "_Reading") -> frozenset[str]:
+        """Raises what rests. Returns the causes of what rested before and works again."""
+        app = reading.run.app
+        async with self._store.transaction(reading.run.lease) as uow:
+            notes = drift_notes(app, reading.effective)
+            if notes:
+                await uow.apply(app.org_id, Changeset(issues=notes), Origin(app.app_id, reading.run.run_id))
+            known = await uow.open_causes(app.org_id, app.app_id, [], [])
+        drifted = {note.cause for note in notes}
+        return frozenset(c for c in known if c.startswith(f"drift:{app.app_id}:") and c not in drifted)
+
+    async def _close_drift(self, reading: "_Reading", healed: frozenset[str]) -> None:
+        app = reading.run.app
+        closed = healed - {drift_cause(app, name) for name in reading.drifted}
+        if closed:
+            async with self._store.transaction(reading.run.lease) as uow:
+                await uow.apply(app.org_id, Changeset(closed_causes=sorted(closed)), Origin(app.app_id))
 
     async def _state(self, run: InboundRun, kind: str) -> ReadState:
         async with self._store.transaction(run.lease) as uow:
@@ -247,6 +276,7 @@ class _Reading:
         self.run = run
         self.effective = how
         self.fields: list[CrmField] = how.crm_fields(schema)
+        self.drifted: frozenset[str] = frozenset()
         self._counted = 0
 
     def take_requests(self) -> int:
@@ -254,17 +284,3 @@ class _Reading:
         sent = self.run.session.requests_sent - self._counted
         self._counted += sent
         return sent
-
-
-def _drift_notes(app: AppConfig, names: frozenset[str]) -> list[IssueNote]:
-    return [
-        IssueNote(
-            cause=f"drift:{app.app_id}:{name}",
-            kind="schema_drift",
-            message=f"The CRM field {name} is mapped in app {app.name or app.app_id} but is no longer there, no longer "
-            "readable or of another type. Its mapping rests and no value is changed. Restore the field or its "
-            "permission in the CRM, or change the mapping.",
-            severity="error",
-        )
-        for name in sorted(names)
-    ]

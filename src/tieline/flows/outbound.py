@@ -7,31 +7,34 @@ again by itself: what may succeed later stays marked, with a time before which n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeGuard
 
-from tieline.domain.changeset import LinkState, LinkStatus
+from tieline.domain.changeset import Changeset, LinkState, LinkStatus
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.look import IN_FLIGHT_LASTS_MS
 from tieline.domain.plan_outbound import Confirmed, Denied, OutboundRules, PlannedWrite, plan_outbound, settle
 from tieline.domain.records import RemoteRecord
-from tieline.flows.configuration import Effective, effective
+from tieline.flows.configuration import Effective, drift_notes, effective
 from tieline.flows.known import known_of_links
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import CrmSession, Page, Refused, WriteOutcome, Written
 from tieline.ports.errors import (
     ConflictError,
+    CredentialsInvalidError,
     CrmError,
     RateLimitedError,
     RecordGoneError,
     RecordRejectedError,
+    SchemaDriftError,
     TransientError,
 )
 from tieline.ports.store import Lease, Origin, Store
 
-# A value sent longer ago than this can no longer be applied by a request of ours.
-IN_FLIGHT_LASTS = timedelta(minutes=15)
 # The write follows its re-read at once; one that waited longer (a slow lock, a paused process) reads again.
 REREAD_GOOD_FOR = timedelta(seconds=5)
 _TRIES = 5
+_LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,23 @@ class OutboundFlow:
         self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
     ) -> PushResult:
         """One batch of dirty links. `looked` is 0 when there are none. Raises the errors of ports.errors."""
+        try:
+            return await self._pass(app, org, session, lease, schema)
+        except SchemaDriftError:
+            # The schema that we hold is older than the CRM's: what it no longer carries rests, the others go through.
+            live = await session.run(session.connector.describe())
+            await self._note_drift(app, org, lease, live)
+            return await self._pass(app, org, session, lease, live)
+
+    async def _note_drift(self, app: AppConfig, org: OrgConfig, lease: Lease, live: CrmSchema) -> None:
+        notes = drift_notes(app, effective(app, org, live))
+        if notes:
+            async with self._store.transaction(lease) as uow:
+                await uow.apply(app.org_id, Changeset(issues=notes), Origin(app.app_id))
+
+    async def _pass(
+        self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
+    ) -> PushResult:
         how = effective(app, org, schema)
         push = _Push(app, session, lease, how, {f.name: f for f in how.crm_fields(schema)})
         spec = session.connector.spec
@@ -81,19 +101,26 @@ class OutboundFlow:
             if not writes:
                 return PushResult(looked=len(dirty))
             return await self._write(push, len(dirty), writes)
-        except (TransientError, RateLimitedError) as error:
+        except (CredentialsInvalidError, SchemaDriftError):
+            raise
+        except CrmError as error:
             await self._postpone(push, dirty, error)
             raise
 
     async def _plan_fresh(self, push: _Push, dirty: Sequence[str]) -> dict[str, PlannedWrite]:
-        """Re-reads, plans, commits what is in flight. Reads again if it took so long that the look is stale."""
-        while True:
+        """Re-reads, plans, commits what is in flight. Reads again if it took so long that the look is stale.
+
+        A CRM that always takes that long is written to all the same: never writing would be worse.
+        """
+        writes: dict[str, PlannedWrite] = {}
+        for _ in range(_LOOKS):
             page = await push.session.run(
                 push.session.connector.read_by_ids(list(push.fields.values()), dirty)
             )
             writes = await self._plan(push, dirty, page)
             if not writes or self._clock.now() - page.requested_at <= REREAD_GOOD_FOR:
-                return writes
+                break
+        return writes
 
     async def _plan(self, push: _Push, dirty: Sequence[str], page: Page) -> dict[str, PlannedWrite]:
         app = push.app
@@ -120,7 +147,7 @@ class OutboundFlow:
         app = push.app
         now_ms = to_ms(self._clock.now())
         rules = OutboundRules(push.how.mapping, app.tenant_key, now_ms, now_ms, app.own_user_id)
-        expired = now_ms - int(IN_FLIGHT_LASTS.total_seconds() * 1000)
+        expired = now_ms - IN_FLIGHT_LASTS_MS
         for attempt in range(_TRIES):
             try:
                 async with self._store.transaction(push.lease) as uow:
@@ -131,9 +158,13 @@ class OutboundFlow:
             except ConflictError:
                 if attempt + 1 == _TRIES:
                     raise
-        again = [a.external_id for a in answers if isinstance(a, Denied) and a.again]
+        both = zip(answers, outcomes, strict=True)
+        again = [a.external_id for a, o in both if isinstance(a, Denied) and a.again and not _is_drift(o)]
         if again:
             await self._postpone_links(push, again, 0)
+        drift = next((o.error for o in outcomes if _is_drift(o)), None)
+        if drift is not None:
+            raise drift
         written = sum(isinstance(answer, Confirmed) for answer in answers)
         return PushResult(looked, written, len(answers) - written)
 
@@ -167,6 +198,10 @@ def _open(link: LinkState | None) -> bool:
     return link is not None and link.status is LinkStatus.OPEN
 
 
+def _is_drift(outcome: WriteOutcome) -> TypeGuard[Refused]:
+    return isinstance(outcome, Refused) and isinstance(outcome.error, SchemaDriftError)
+
+
 def _answer(outcome: WriteOutcome) -> Confirmed | Denied:
     """What the CRM said of one record, in the plan's terms."""
     match outcome:
@@ -174,6 +209,8 @@ def _answer(outcome: WriteOutcome) -> Confirmed | Denied:
             return Confirmed(external_id, modified_ms)
         case Refused(external_id, RecordGoneError() as error):
             return Denied(external_id, str(error), gone=True)
+        case Refused(external_id, SchemaDriftError() as error):
+            return Denied(external_id, str(error), again=True)
         case Refused(external_id, RecordRejectedError() as error):
             return Denied(external_id, str(error), crm_field=error.field)
         case Refused(external_id, TransientError() | RateLimitedError() as error):

@@ -103,12 +103,15 @@ class UnitOfWork(Protocol):
     async def open_causes(
         self, org_id: str, app_id: str, external_ids: Collection[str], contact_ids: Collection[str]
     ) -> frozenset[str]:
-        """Causes of open issues about these records or contacts."""
+        """Causes of open issues about these records or contacts, or about the app as a whole."""
 
     async def needing_read(
         self, org_id: str, tenant_key: str, limit: int, *, without: Collection[str]
     ) -> Sequence[str]:
         """External ids of records that must be read again by id."""
+
+    async def doubt_links(self, org_id: str, tenant_key: str) -> None:
+        """Has every open or shared record of the tenant read again: deletes may have been missed."""
 
     async def dirty_links(self, org_id: str, tenant_key: str, limit: int, now: datetime) -> Sequence[str]:
         """External ids of open links that may have something to push, longest waiting first."""

@@ -147,6 +147,10 @@ class PostgresUnitOfWork:
         key = {"org_id": org_id, "tenant_key": tenant_key, "limit": limit, "without": list(without)}
         return [row["external_id"] for row in await self._run("needing_read", key)]
 
+    async def doubt_links(self, org_id: str, tenant_key: str) -> None:
+        """Has every open or shared record read again."""
+        await self._run("doubt_links", {"org_id": org_id, "tenant_key": tenant_key}, rows=False)
+
     async def dirty_links(self, org_id: str, tenant_key: str, limit: int, now: datetime) -> Sequence[str]:
         """External ids of open links that may have something to push, longest waiting first."""
         key = {"org_id": org_id, "tenant_key": tenant_key, "limit": limit, "now": now}
