@@ -32,6 +32,8 @@ def canonical_number(number: int | Decimal) -> int | Decimal | None:
         return None
     if not number:
         return 0
+    if number.adjusted() < MAX_DIGITS and number == (whole := int(number)):
+        return whole
     sign, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
     while exponent < 0 and digits[-1] == 0:
@@ -39,8 +41,7 @@ def canonical_number(number: int | Decimal) -> int | Decimal | None:
     if len(digits) + exponent > MAX_DIGITS or -exponent > MAX_DIGITS:
         return None
     # Built from its digits, because arithmetic would round to the context's 28.
-    exact = Decimal((sign, digits, exponent))
-    return int(exact) if exponent >= 0 else exact
+    return Decimal((sign, digits, exponent))
 
 
 def at_scale(number: int | Decimal, scale: int | None) -> int | Decimal:

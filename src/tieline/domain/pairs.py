@@ -31,6 +31,8 @@ class Policy(StrEnum):
 
 def text_form(text: str) -> str:
     """The text in which two spellings of one text are equal: NFC, LF line ends, no outer blanks."""
+    if text.isascii() and "\r" not in text:
+        return text.strip()
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
@@ -54,11 +56,18 @@ class Pair:
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     time_zone: str = "UTC"
     guard: str | None = None
+    key: str = dataclasses.field(init=False, compare=False, repr=False)
+    """The pair's identity: `field_name|crm_name`."""
+    _options_by_form: Mapping[str, str] = dataclasses.field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        """The pair's identity: `field_name|crm_name`."""
-        return f"{self.field.name}|{self.crm.name}"
+    def __post_init__(self) -> None:
+        # A read asks for these once per record and pair, so they are worked out once per pair.
+        by_form: dict[str, str] = {}
+        for option, value in self.options.items():
+            if option in self.field.options:
+                by_form.setdefault(text_form(value), option)
+        object.__setattr__(self, "key", f"{self.field.name}|{self.crm.name}")
+        object.__setattr__(self, "_options_by_form", by_form)
 
     @property
     def two_way(self) -> bool:
@@ -164,10 +173,9 @@ class Pair:
         return instants.epoch_ms(moment) // step * step
 
     def _option_of(self, remote: str) -> Value | Uncoercible:
-        wanted = text_form(remote)
-        for option, value in self.options.items():
-            if text_form(value) == wanted and option in self.field.options:
-                return option
+        option = self._options_by_form.get(text_form(remote))
+        if option is not None:
+            return option
         return Uncoercible(f"is a picklist value that stands for no option of {self.field.name}", remote)
 
     def _cleared(self, local: Value) -> Value | Uncoercible:
