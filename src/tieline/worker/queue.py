@@ -223,9 +223,9 @@ class PgQueue:
         except asyncio.CancelledError:
             task.cancel()
             raise
-        if task.cancelled():
+        if task.cancelled() and self._stopping.is_set():
             raise RetryRequested(delay=timedelta(0), reason="the worker was stopped")
-        error = task.exception()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             return
         _log.error("handler of %s failed", wake.dedupe_key, exc_info=error)
