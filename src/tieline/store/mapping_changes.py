@@ -3,8 +3,6 @@
 Must never make a link dirty: an existing value is not pushed because a mapping came, and a removed one is no clear.
 """
 
-from psycopg.types.json import Jsonb
-
 from tieline.domain.mapping_changes import MappingChange
 from tieline.store.pool import Connection, Queries
 
@@ -24,9 +22,9 @@ async def change_links(
     await connection.execute(_sql["lock_links"], key)
     if change.removed and not shared:
         await connection.execute(_sql["forget_pairs"], {**key, "keys": list(change.removed)})
-    if change.outbound:
-        pairs = [{"key": pair, "field_name": name} for pair, name in change.outbound]
-        await connection.execute(_sql["seed_pairs"], {**key, "pairs": Jsonb(pairs), "only_absent": shared})
+    for pair, name in change.outbound:
+        noted = {**key, "key": pair, "field_name": name, "only_absent": shared}
+        await connection.execute(_sql["seed_pair"], noted)
 
 
 async def read_all_again(connection: Connection, org_id: str, app_id: str, run_id: str) -> None:
