@@ -260,6 +260,27 @@ create table activity (
 );
 create index activity_due on activity (org_id, tenant_key, due_at) where due_at is not null;
 create index activity_external on activity (org_id, tenant_key, external_id);
+-- Conversations that are logged as soon as their contact has a record.
+create index activity_waiting on activity (org_id, tenant_key, contact_id) where status = 'due' and due_at is null;
+
+-- The intent to create a record for a contact that has none in a tenant: one per contact and tenant, committed before
+-- the request leaves.
+create table record_creation (
+    org_id text not null references organisation,
+    tenant_key text not null,
+    contact_id text not null,
+    status text not null check (status in
+        ('due',
+         'done',       -- the contact has a record, created, found or read by now
+         'blocked')),  -- a person must act; an issue says what about
+    intent_at timestamptz,                     -- a create was sent then and its answer is not known
+    intent jsonb,                              -- what it sent: {"number", "sent": {pair key: [ours, theirs]}}
+    due_at timestamptz,
+    attempts integer not null default 0,
+    created_at timestamptz not null default now(),
+    primary key (org_id, tenant_key, contact_id)
+);
+create index record_creation_open on record_creation (org_id, tenant_key, due_at) where status <> 'done';
 
 -- A chat_inbound that was answered and whose chat has not been seen yet: the only place where an SMS chat's number stands.
 create table chat_announcement (
@@ -280,7 +301,8 @@ create table run (
     org_id text not null references organisation,
     run_id text not null,
     app_id text,
-    kind text not null check (kind in ('inbound', 'outbound', 'activity', 'analysis', 'removals')),
+    kind text not null check (kind in ('inbound', 'outbound', 'activity', 'analysis', 'removals',
+                                           'audit', 'calculated')),
     full_read boolean not null default false,
     status text not null check (status in ('queued', 'running', 'succeeded', 'failed')),
     triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook')),
@@ -295,6 +317,9 @@ create table run (
     primary key (org_id, run_id)
 );
 create unique index run_one_inbound on run (org_id, app_id) where kind = 'inbound' and status in ('queued', 'running');
+create unique index run_one_audit on run (org_id, app_id)
+    where kind in ('audit', 'calculated') and status in ('queued', 'running');
+create index run_audits on run (org_id, app_id, created_at) where kind in ('audit', 'calculated');
 create index run_recent on run (org_id, created_at desc);
 create index run_open on run (status, not_before) where status in ('queued', 'running');
 
@@ -302,13 +327,26 @@ create index run_open on run (status, not_before) where status in ('queued', 'ru
 create table read_state (
     org_id text not null,
     app_id text not null,
-    kind text not null check (kind in ('full', 'changes', 'removals')),
+    kind text not null check (kind in ('full', 'changes', 'removals', 'audit')),
     cursor jsonb,
     watermark text,
     completed_at timestamptz,                  -- for 'full': when a full read was last complete
     tenant_key text not null default '',
     primary key (org_id, app_id, kind)
 );
+
+-- The records that an audit has come across, and what it found about them; gone when the audit has ended. Logged: after a
+-- crash an unlogged table is empty, and the audit that resumes would take every record for gone.
+create table audit_record (
+    org_id text not null,
+    run_id text not null,
+    external_id text not null,
+    finding text check (finding in ('missing_here', 'missing_there', 'differing', 'stuck')),
+    why text not null default '',              -- the probable cause, see domain.audit
+    settled boolean not null default false,    -- it was read by id and taken through the ordinary plan
+    primary key (org_id, run_id, external_id)
+);
+create index audit_finding on audit_record (org_id, run_id, external_id) where finding is not null;
 
 create table issue (
     org_id text not null references organisation,
