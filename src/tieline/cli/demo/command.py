@@ -143,7 +143,9 @@ def _stop_script(pids: Sequence[int], directory: Path) -> str:
     return (
         f"kill {named}\n"
         "tries=0\n"
-        f"while kill -0 {named} 2> /dev/null && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.2; done\n"
+        f"for pid in {named}; do\n"
+        "  while kill -0 $pid 2> /dev/null && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.2; done\n"
+        "done\n"
         f"rm -r {shlex.quote(str(directory))}\n"
     )
 

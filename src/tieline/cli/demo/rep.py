@@ -49,10 +49,6 @@ class Rep:
         """The CRM takes writes again."""
         self._http.delete(f"/faults/{fault_id}").raise_for_status()
 
-    def seed(self, contacts: int, seed: int) -> None:
-        """Adds made-up people."""
-        self._post("seed", {"contacts": contacts, "seed": seed})
-
     def _fields(self, fields: dict[str, Any]) -> dict[str, Any]:
         named = {CRM_NAMES[self._provider][name]: value for name, value in fields.items()}
         if self._provider == "salesforce":

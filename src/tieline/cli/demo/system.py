@@ -44,9 +44,9 @@ class System:
         settings = load({}, {name: text for name, text in environ.items() if name.startswith("TIELINE_")})
         return cls(Processes(directory), settings, start_embedded(settings))
 
-    def start(self, telling: Telling) -> None:
+    def start(self, telling: Telling, *sandbox_options: str) -> None:
         """The CRMs, the API server and one worker, each a process of its own."""
-        self.crm_urls = self.processes.start_sandbox(telling)
+        self.crm_urls = self.processes.start_sandbox(telling, *sandbox_options)
         self.server_url = self.processes.start_server(telling)
         self.processes.start_worker("worker", telling)
 
