@@ -26,6 +26,7 @@ from tieline.ports.store import Lease, Origin, ReadState
 from tieline.store import rows
 from tieline.store.leases import check
 from tieline.store.pool import Connection, Pool, Queries
+from tieline.store.runs import add_progress
 from tieline.store.statistics import Statistics
 from tieline.store.work import PostgresWork
 
@@ -165,8 +166,7 @@ class PostgresUnitOfWork:
 
     async def add_counts(self, org_id: str, run_id: str, counts: Mapping[str, int], requests: int) -> None:
         """Adds to a run's counts and requests sent."""
-        key = {"org_id": org_id, "run_id": run_id, "counts": Jsonb(dict(counts)), "requests": requests}
-        await self._run("add_counts", key, rows=False)
+        await add_progress(self.connection, org_id, run_id, counts, requests)
 
     async def read_state(self, org_id: str, app_id: str, kind: str, tenant_key: str) -> ReadState:
         """Where a read of this tenant stands; nothing, if the app was on another tenant then."""
