@@ -302,7 +302,7 @@ create table run (
     run_id text not null,
     app_id text,
     kind text not null check (kind in ('inbound', 'outbound', 'activity', 'analysis', 'removals',
-                                           'audit', 'calculated')),
+        'audit', 'calculated')),                -- 'calculated': an audit of calculated fields alone
     full_read boolean not null default false,
     status text not null check (status in ('queued', 'running', 'succeeded', 'failed')),
     triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook')),

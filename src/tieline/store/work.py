@@ -80,11 +80,11 @@ class PostgresWork:
     ) -> Sequence[ActivityRow]:
         """Activities with something to do."""
         found = await self._rows("due_activities", org_id=org_id, tenant_key=tenant_key, limit=limit, now=now)
-        return [_activity(row) for row in found]
+        return [activity_from_row(row) for row in found]
 
     async def activities_of(self, key: ConversationKey) -> Sequence[ActivityRow]:
         """A conversation's activities, one per tenant."""
-        return [_activity(row) for row in await self._rows("activities_of", **_key(key))]
+        return [activity_from_row(row) for row in await self._rows("activities_of", **_key(key))]
 
     async def save_activity(self, row: ActivityRow) -> None:
         """Replaces an activity's row."""
@@ -106,7 +106,8 @@ def _activity_values(row: ActivityRow) -> dict[str, Any]:
     return {**values, "written": None if row.written is None else Jsonb(dict(row.written))}
 
 
-def _activity(row: Mapping[str, Any]) -> ActivityRow:
+def activity_from_row(row: Mapping[str, Any]) -> ActivityRow:
+    """A row of the activity table."""
     key = ConversationKey(row["org_id"], row["platform"], row["conversation_id"])
     return ActivityRow(key=key, written=row["written"], **{name: row[name] for name in _ACTIVITY})
 

@@ -1,0 +1,300 @@
+"""What an audit compares: a record as the CRM lists it, and what we hold about it. Pure.
+
+A comparison is a suspicion and never a verdict: it says which records to read by id and take through the ordinary plan.
+This module must never decide what a value should be.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from tieline.domain import instants
+from tieline.domain.changes import PairState
+from tieline.domain.changeset import Changeset, IssueNote, LinkState, LinkStatus
+from tieline.domain.look import IN_FLIGHT_LASTS_MS
+from tieline.domain.mapping import MappingSet, Pair
+from tieline.domain.plan_inbound import numbers_of
+from tieline.domain.records import RemoteRecord
+from tieline.domain.values import ABSENT, Absent, Value
+
+NAMED: Final = 20
+"""So many records a report names."""
+DEFAULT_AUDIT_HOURS: Final = 24
+DEFAULT_CALCULATED_HOURS: Final = 6
+# A CRM that stops showing more than this is believed to have lost a permission, not its people.
+_FEW: Final = 50
+_SHARE: Final = 5
+
+
+class FindingKind(StrEnum):
+    """What a comparison found about a record."""
+
+    MISSING_HERE = "missing_here"
+    MISSING_THERE = "missing_there"
+    DIFFERING = "differing"
+    STUCK = "stuck"
+
+
+class Why(StrEnum):
+    """What probably caused it."""
+
+    NEVER_READ = "never_read"
+    THOUGHT_GONE = "thought_gone"
+    LATE_CHANGE = "late_change"
+    CALCULATED = "calculated"
+    NOT_MOVED = "not_moved"
+    UNLISTED = "unlisted"
+    LOST_ANSWER = "lost_answer"
+
+
+_IN_WORDS: Final[Mapping[Why, str]] = {
+    Why.NEVER_READ: "the CRM has the record and we did not know it: probably it was committed behind the place up to which "
+    "we had read, or became visible to the connected user later",
+    Why.THOUGHT_GONE: "the CRM shows a record that we held for gone: probably it was restored, or became visible again",
+    Why.LATE_CHANGE: "the CRM changed a value at a time that our reads had passed already: probably a long transaction was "
+    "committed late, or an index showed it late",
+    Why.CALCULATED: "a formula or calculated field has another value, which moves no modified time",
+    Why.NOT_MOVED: "a value differs although the record's modified time did not move: probably the CRM changed it in the "
+    "background, or our rows were changed or restored from a backup",
+    Why.UNLISTED: "the CRM no longer shows the record and its deletions do not name it: probably it was erased for good, or "
+    "hidden from the connected user",
+    Why.LOST_ANSWER: "a value that was sent was neither confirmed nor seen for longer than a write can take",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A suspicion about one record."""
+
+    external_id: str
+    kind: FindingKind
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a page of records came to. `waiting` counts differences that the next ordinary read brings anyway."""
+
+    findings: Sequence[Finding] = ()
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRules:
+    """What a comparison goes by. `read_ms`: our clock when the records were asked for; `now_ms`: our clock now.
+
+    `read_until_ms` is the place, on the CRM's clock, from which the next increment reads on: what changed later is not
+    missed yet. `calculated_only`: the records hold calculated fields alone.
+    """
+
+    mapping: MappingSet
+    tenant_key: str
+    region: str
+    read_ms: int
+    now_ms: int
+    read_until_ms: int | None = None
+    calculated_only: bool = False
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """The pairs to compare."""
+        return calculated_pairs(self.mapping) if self.calculated_only else self.mapping.pairs
+
+
+def calculated_pairs(mapping: MappingSet) -> list[Pair]:
+    """Pairs whose CRM field is a formula or calculated: their changes move no modified time."""
+    return [pair for pair in mapping.pairs if pair.crm.calculated]
+
+
+def read_until(watermark: str | None) -> int | None:
+    """A watermark as the CRM's milliseconds, where it is a time."""
+    moment = instants.parse_datetime(watermark) if watermark else None
+    return instants.epoch_ms(moment) if moment is not None and moment.tzinfo is not None else None
+
+
+def compare(
+    records: Sequence[RemoteRecord],
+    links: Mapping[str, LinkState],
+    rules: AuditRules,
+    open_causes: Collection[str] = (),
+) -> Compared:
+    """Compares records with what we hold. `open_causes`: of issues about them; what a person was told is not news."""
+    findings: list[Finding] = []
+    waiting = 0
+    for record in {record.external_id: record for record in records}.values():
+        finding = _suspect(record, links.get(record.external_id), rules, open_causes)
+        if finding is None:
+            continue
+        if rules.read_until_ms is not None and record.modified_ms >= rules.read_until_ms and _moves(finding):
+            waiting += 1
+        else:
+            findings.append(finding)
+    return Compared(findings, waiting)
+
+
+def _moves(finding: Finding) -> bool:
+    """Whether the change moved the record's modified time, so that an ordinary read may still bring it."""
+    return finding.why in (Why.NEVER_READ, Why.THOUGHT_GONE, Why.LATE_CHANGE)
+
+
+def _suspect(
+    record: RemoteRecord, link: LinkState | None, rules: AuditRules, open_causes: Collection[str]
+) -> Finding | None:
+    external_id = record.external_id
+    if link is None:
+        if rules.calculated_only:
+            return None  # Only the whole audit speaks of records; this one speaks of values.
+        return Finding(external_id, FindingKind.MISSING_HERE, Why.NEVER_READ)
+    if link.needs_read or _older_than_known(record, link, rules):
+        return None
+    if link.status in (LinkStatus.DELETED, LinkStatus.MISSING) and not rules.calculated_only:
+        return Finding(external_id, FindingKind.MISSING_HERE, Why.THOUGHT_GONE)
+    if link.status not in (LinkStatus.OPEN, LinkStatus.SHARED, LinkStatus.SKIPPED):
+        return None
+    if _stuck(link, rules.now_ms):
+        return Finding(external_id, FindingKind.STUCK, Why.LOST_ANSWER)
+    differing = [pair for pair in _compared(link, rules) if _differs(record, link, pair, rules, open_causes)]
+    number = not rules.calculated_only and _number_differs(record, link, rules)
+    if not differing and not number:
+        return None
+    if record.modified_ms > link.stamp_ms:
+        why = Why.LATE_CHANGE
+    elif not number and all(pair.crm.calculated for pair in differing):
+        why = Why.CALCULATED
+    else:
+        why = Why.NOT_MOVED
+    return Finding(external_id, FindingKind.DIFFERING, why)
+
+
+def _older_than_known(record: RemoteRecord, link: LinkState, rules: AuditRules) -> bool:
+    """Whether what we hold is newer than this answer, so that it proves nothing."""
+    return record.modified_ms < link.stamp_ms or bool(
+        link.confirmed_write_ms and rules.read_ms <= link.confirmed_write_ms
+    )
+
+
+def _stuck(link: LinkState, now_ms: int) -> bool:
+    sent = [one.at_ms for state in link.pairs.values() for one in state.in_flight]
+    return link.status is LinkStatus.OPEN and any(at < now_ms - IN_FLIGHT_LASTS_MS for at in sent)
+
+
+def _compared(link: LinkState, rules: AuditRules) -> Sequence[Pair]:
+    return rules.pairs if link.status is LinkStatus.OPEN else ()
+
+
+def _differs(
+    record: RemoteRecord, link: LinkState, pair: Pair, rules: AuditRules, open_causes: Collection[str]
+) -> bool:
+    remote = record.values.get(pair.crm.name, ABSENT)
+    if isinstance(remote, Absent):
+        return False  # Schema drift, which every read of that field reports.
+    known = link.pairs.get(pair.key, PairState())
+    agreed = known.base.remote
+    if not isinstance(agreed, Absent) and not known.base.new and _equal(pair, remote, agreed):
+        return False
+    if any(_equal(pair, remote, sent.remote) for sent in known.in_flight):
+        return False
+    if known.held is not None and _equal(pair, remote, known.held.remote):
+        return False
+    told = f"value:{rules.tenant_key}:{record.external_id}:{pair.key}" in open_causes
+    return not (told and record.modified_ms == link.stamp_ms and not pair.crm.calculated)
+
+
+def _equal(pair: Pair, one: Value, other: Value) -> bool:
+    # To the letter first: canonical forms are dear, and nearly all values are equal.
+    return (one == other and type(one) is type(other)) or pair.remote_form(one) == pair.remote_form(other)
+
+
+def _number_differs(record: RemoteRecord, link: LinkState, rules: AuditRules) -> bool:
+    if rules.mapping.phone_field not in record.values:
+        return False
+    return numbers_of(record, rules.mapping, rules.region).usable != link.phones
+
+
+# After the ordinary plan
+
+
+def settled(
+    external_ids: Collection[str], before: Mapping[str, LinkState], plan: Changeset
+) -> frozenset[str]:
+    """The records of which the ordinary plan changed more than our note that it was looked at. The others were no
+    findings: meanwhile somebody else was there, or the difference is one that we know and keep.
+    """
+    after = {link.external_id: link for link in plan.links}
+    return frozenset(
+        ext for ext in external_ids if ext in after and _matter(after[ext]) != _matter(before.get(ext))
+    )
+
+
+def _matter(link: LinkState | None) -> Any:
+    if link is None:
+        return None
+    return (link.status, link.contact_id, link.phones, link.raw_phone, dict(link.pairs), link.merged_into)
+
+
+def suddenly_gone(unlisted: int, open_links: int) -> bool:
+    """Whether so many records are no longer listed that a lost permission is likelier than that many deletions."""
+    return unlisted > _FEW and unlisted * _SHARE > open_links
+
+
+# Reports
+
+
+def report(app_id: str, name: str, run_id: str, found: Sequence[Finding], counts: Mapping[str, int]) -> IssueNote:
+    """What an audit repaired, for people: how much, the first records, the probable causes in words."""
+    causes = [f"{_IN_WORDS[why]} ({_some(found, why)})" for why in Why if any(f.why is why for f in found)]
+    total = sum(counts.get(kind, 0) for kind in FindingKind)
+    rest = total - min(len(found), NAMED)
+    more = f", and {rest} more" if rest > 0 else ""
+    message = (
+        f"An audit of app {name} compared {counts.get('checked', 0)} records of the CRM with what is held here. "
+        f"{total} did not agree and were read again and repaired by the ordinary rules: "
+        f"{counts.get(FindingKind.MISSING_HERE, 0)} missing here, {counts.get(FindingKind.MISSING_THERE, 0)} missing in "
+        f"the CRM, {counts.get(FindingKind.DIFFERING, 0)} differing, {counts.get(FindingKind.STUCK, 0)} stuck. "
+        f"{'; '.join(causes).capitalize()}{more}. The ledger says what became of each value."
+    )
+    raw = [{"record": f.external_id, "finding": f.kind.value, "why": f.why.value} for f in found[:NAMED]]
+    return IssueNote(report_cause(app_id), "audit_repaired", message, raw={"run": run_id, "records": raw}, severity="info")
+
+
+def report_cause(app_id: str) -> str:
+    """One open report per app: a later one replaces it."""
+    return f"audit:{app_id}"
+
+
+def _some(found: Sequence[Finding], why: Why) -> str:
+    return ", ".join(f.external_id for f in found[:NAMED] if f.why is why) or "not named here"
+
+
+def gone_note(app_id: str, name: str, unlisted: int, open_links: int) -> IssueNote:
+    """The issue about a CRM that suddenly shows far less than it did. Nothing was changed."""
+    message = (
+        f"The CRM no longer lists {unlisted} of the {open_links} records that app {name} is linked to. That looks like a "
+        "lost permission or a changed sharing rule, and not like that many deletions: none of them was touched. Check what "
+        "the connected user may see in the CRM, then run the audit again; records that are really gone are closed by the "
+        "sweep of the CRM's deletions."
+    )
+    return IssueNote(gone_cause(app_id), "audit_stopped", message, severity="error")
+
+
+def gone_cause(app_id: str) -> str:
+    """One such issue per app."""
+    return f"audit:{app_id}:gone"
+
+
+def second_activities_cause(tenant_key: str, ref: str) -> str:
+    """One issue per conversation and tenant."""
+    return f"activity:{tenant_key}:{ref}:second"
+
+
+def second_activities(
+    tenant_key: str, ref: str, external_id: str, contact_id: str, ids: Sequence[str], ours: str | None
+) -> IssueNote:
+    """The issue about a conversation that was logged more than once."""
+    message = (
+        f"Conversation {ref} is logged {len(ids)} times in the CRM ({', '.join(ids[:NAMED])}); Tieline keeps {ours or ids[0]} "
+        "up to date. Delete the others in the CRM. Usually the CRM applied a request after its time limit."
+    )
+    cause = second_activities_cause(tenant_key, ref)
+    return IssueNote(cause, "second_activity", message, external_id, contact_id, raw={"activities": list(ids)})

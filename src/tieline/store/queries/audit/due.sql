@@ -1,0 +1,3 @@
+select * from run
+where org_id = %(org_id)s and app_id = %(app_id)s and kind in ('audit', 'calculated') and status in ('queued', 'running')
+    and (not_before is null or not_before <= clock_timestamp())

@@ -1,0 +1,3 @@
+select finding, count(*) as number from audit_record
+where org_id = %(org_id)s and run_id = %(run_id)s and finding is not null
+group by finding
