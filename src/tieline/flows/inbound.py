@@ -12,7 +12,7 @@ from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.plan_inbound import InboundPlan, InboundRules, plan_inbound, plan_missing, plan_removals
 from tieline.domain.records import RemoteRecord
 from tieline.flows.configuration import Effective, drift_cause, drift_notes, effective, notes_of_drift
-from tieline.flows.known import known_of_links, known_of_records
+from tieline.flows.known import known_of_links, known_of_records, sweep_soon
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import Capability, CrmSession, Page
@@ -54,13 +54,17 @@ class InboundFlow:
         first_done = await self._state(run, "full")
         # A mapping that rested missed changes on both sides; all its records are looked at.
         full = run.full or first_done.completed_at is None or bool(healed)
+        if not full:
+            # Who is gone is asked first, so that no record takes the place of one that was merged into it.
+            await self._sweep(reading, force=False)
         if full:
             await self._read_all(reading, first_read=first_done.completed_at is None)
         elif not await self._read_changes(reading):
             await self._read_all(reading, first_read=False)
         await self._read_again(reading)
         await self._close_drift(reading, healed)
-        await self._sweep(reading, force=full)
+        if full:
+            await self._sweep(reading, force=True)
 
     async def _read_all(self, reading: "_Reading", *, first_read: bool) -> None:
         run = reading.run
@@ -187,12 +191,17 @@ class InboundFlow:
             known = await known_of_links(uow, app.org_id, app.app_id, app.tenant_key, external_ids)
             changes = plan_missing(external_ids, known, app.tenant_key)
             await uow.apply(app.org_id, changes, Origin(app.app_id, reading.run.run_id))
+            await sweep_soon(uow, app.org_id, app.app_id, app.tenant_key)
 
     async def read_records(self, run: InboundRun, schema: CrmSchema, external_ids: Sequence[str]) -> None:
         """Reads these records by id, now, and takes what they say. For a merge that needs the CRM's newest text."""
         reading = _Reading(run, effective(run.app, run.org, schema), schema)
         page = await run.session.run(run.session.connector.read_by_ids(reading.fields, external_ids))
         await self._commit(reading, page.records, page, fresh=True)
+
+    async def sweep(self, run: InboundRun, schema: CrmSchema) -> None:
+        """Follows the CRM's deletes and merges now. Raises CursorGoneError when the last sweep was too long ago."""
+        await self._sweep(_Reading(run, effective(run.app, run.org, schema), schema), force=True)
 
     async def _sweep(self, reading: "_Reading", *, force: bool) -> None:
         """Follows deletes and merges since the last sweep."""

@@ -1,6 +1,7 @@
 """Loads and locks what a plan must know about the records at hand. Reads only; plans decide."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from tieline.domain.board import Known
 from tieline.domain.changeset import LinkState, LinkStatus
@@ -53,6 +54,13 @@ async def known_of_links(
         waiting,
         known.open_causes,
     )
+
+
+async def sweep_soon(uow: UnitOfWork, org_id: str, app_id: str, tenant_key: str) -> None:
+    """A record was not found under its id: the next run asks at once what became of it."""
+    state = await uow.read_state(org_id, app_id, "removals", tenant_key)
+    if state.completed_at is not None:
+        await uow.save_read_state(org_id, app_id, "removals", tenant_key, replace(state, completed_at=None))
 
 
 async def _complete(

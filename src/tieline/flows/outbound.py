@@ -15,7 +15,7 @@ from tieline.domain.look import IN_FLIGHT_LASTS_MS
 from tieline.domain.plan_outbound import Confirmed, Denied, OutboundRules, PlannedWrite, plan_outbound, settle
 from tieline.domain.records import RemoteRecord
 from tieline.flows.configuration import Effective, drift_notes, effective
-from tieline.flows.known import known_of_links
+from tieline.flows.known import known_of_links, sweep_soon
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import CrmSession, Page, Refused, WriteOutcome, Written
@@ -133,6 +133,8 @@ class OutboundFlow:
                     rules = self._rules(push, page)
                     plan = plan_outbound(links, records, known, rules, lambda: self._ids.new("contact"))
                     await uow.apply(app.org_id, plan.changeset, Origin(app.app_id))
+                    if any(link.external_id not in records for link in links):
+                        await sweep_soon(uow, app.org_id, app.app_id, app.tenant_key)
                 return {write.patch.external_id: write for write in plan.writes}
             except ConflictError:
                 if attempt + 1 == _TRIES:
@@ -154,6 +156,8 @@ class OutboundFlow:
                     known = await known_of_links(uow, app.org_id, app.app_id, app.tenant_key, list(writes))
                     changes = settle(answers, writes, known, rules, lambda: self._ids.new("contact"), expired)
                     await uow.apply(app.org_id, changes, Origin(app.app_id))
+                    if any(isinstance(answer, Denied) and answer.gone for answer in answers):
+                        await sweep_soon(uow, app.org_id, app.app_id, app.tenant_key)
                 break
             except ConflictError:
                 if attempt + 1 == _TRIES:

@@ -87,6 +87,27 @@ async def furnish(home: House, provider: str) -> None:
         await home.apps.save(connection, app, None)
 
 
+async def map_both_ways(home: House, *names: str, policy: str | None = None) -> None:
+    """Also writes these fields to the CRM."""
+    app = await home.app()
+    config = dict(app.crm_config)
+    kept = [line for line in config["outbound_sync_mappings"] if line["field_name"] not in names]
+    more: list[dict[str, Any]] = [
+        {"external_field_name": NAMES[home.provider][name], "field_name": name, "lossy_confirmed": True}
+        for name in names
+    ]
+    for line in more:
+        if policy:
+            line["policy"] = policy
+    inbound = [
+        {**line, "policy": policy} if policy and line["field_name"] in names else line
+        for line in config["inbound_sync_mappings"]
+    ]
+    config |= {"inbound_sync_mappings": inbound, "outbound_sync_mappings": [*kept, *more]}
+    async with home.pool.connection() as connection:
+        await home.apps.save(connection, replace(app, crm_config=config), None)
+
+
 def crm_fields(home: House, **ours: Any) -> dict[str, Any]:
     """Values by our field names, by the CRM's."""
     return {NAMES[home.provider][name]: value for name, value in ours.items()}

@@ -3,6 +3,7 @@
 What a worker would do at some moment, a test does when it says so.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,17 +16,22 @@ from tests.support import CountingIds
 
 from tieline.connectors.http import HttpSession
 from tieline.connectors.registry import get_connector
+from tieline.domain.changeset import Source, SourceKind
 from tieline.domain.crm_schema import CrmSchema
+from tieline.domain.edits import plan_edit
+from tieline.domain.values import Value
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow, PushResult
 from tieline.llm.offline import OfflineMerger
+from tieline.ports.clock import to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import Credentials
 from tieline.ports.jobs import Wake
-from tieline.ports.store import Lane, Lease
+from tieline.ports.store import Lane, Lease, Origin
 from tieline.sandbox.kernel.app import make_app
+from tieline.sandbox.kernel.gate import ConnectionDropped
 from tieline.store.apps import Apps
 from tieline.store.config import Configs
 from tieline.store.leases import Leases
@@ -67,12 +73,47 @@ class RecordedJobs:
         raise NotImplementedError("tests act by hand")
 
 
+class Wire(httpx2.AsyncBaseTransport):
+    """Hands requests to the sandbox in process, and fails as a network does.
+
+    `cut_after`: how many more requests of the CRM's API get through. `patience_s`: how long an answer is waited for.
+    """
+
+    def __init__(self, crm: Any) -> None:
+        self._inner = httpx2.ASGITransport(app=make_app(crm))
+        self.cut_after: int | None = None
+        self.patience_s: float | None = None
+        self._late: set[asyncio.Task[httpx2.Response]] = set()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if "/__sandbox__/" in str(request.url):
+            return await self._inner.handle_async_request(request)
+        if self.cut_after is not None:
+            if self.cut_after == 0:
+                raise httpx2.ConnectError("the network is down", request=request)
+            self.cut_after -= 1
+        task = asyncio.create_task(self._inner.handle_async_request(request))
+        done, _ = await asyncio.wait({task}, timeout=self.patience_s)
+        if not done:
+            self._late.add(task)
+            raise httpx2.ReadTimeout("no answer", request=request)
+        try:
+            return task.result()
+        except ConnectionDropped:
+            raise httpx2.ReadError("the connection was closed", request=request) from None
+
+    async def settled(self) -> None:
+        """Waits for the requests whose answer nobody waited for."""
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+
 @dataclass
 class House:
     """Everything a test needs, and the four flows as verbs."""
 
     pool: Pool
     http: httpx2.AsyncClient
+    wire: Wire
     url: str
     provider: str
     clock: MovableClock
@@ -108,8 +149,10 @@ class House:
     async def lane(self, lane: Lane) -> AsyncIterator[Lease]:
         lease = await self.leases.acquire(ORG, APP, lane, "test")
         assert lease is not None
-        yield lease
-        await self.leases.release(lease)
+        try:
+            yield lease
+        finally:
+            await self.leases.release(lease)
 
     async def sync(self, *, full: bool = False) -> Mapping[str, int]:
         """One inbound run; returns its counts."""
@@ -129,12 +172,12 @@ class House:
         assert isinstance(counts, dict)
         return counts
 
-    async def push(self) -> PushResult:
+    async def push(self, schema: CrmSchema | None = None) -> PushResult:
         """One pass of the push flow."""
         flow = OutboundFlow(self.store, self.clock, self.ids)
         async with self.lane(Lane.LIVE) as lease:
             return await flow.push(
-                await self.app(), await self.org(), await self.session(), lease, await self.schema()
+                await self.app(), await self.org(), await self.session(), lease, schema or await self.schema()
             )
 
     async def analyse(self) -> int:
@@ -172,6 +215,38 @@ class House:
             ORG, conversation_id, type, number, ended - timedelta(seconds=61), ended,
             analysis.get("call_summary"), Jsonb(dict(analysis)), version, self.clock.now(),
         )  # fmt: skip
+
+    async def edit(self, number: str, **values: Value) -> None:
+        """A person changes a contact here."""
+        org = await self.org()
+        async with self.store.transaction() as uow:
+            contact = (await uow.contacts_by_phone(ORG, [number], lock=True))[number]
+            source = Source(SourceKind.PERSON, to_ms(self.clock.now()), "ann")
+            await uow.apply(ORG, plan_edit(contact, values, org.fields, source), Origin())
+
+    async def fault(self, kind: str, operation: str | None = None, **spec: Any) -> None:
+        """Something that goes wrong at the CRM."""
+        match = {"match": {"operation": operation}} if operation else {}
+        await self.admin("faults", kind=kind, **match, **spec)
+
+    async def cured(self) -> None:
+        """Nothing goes wrong any more."""
+        await self.http.delete(f"{self.url}/__sandbox__/faults")
+
+    async def requests(self, operation: str) -> int:
+        """How many requests of that kind the CRM has seen."""
+        answer = await self.http.get(f"{self.url}/__sandbox__/requests", params={"operation": operation})
+        return len(answer.json()["requests"])
+
+    async def later(self, **span: float) -> None:
+        """Time passes, here and in the CRM."""
+        self.clock.ahead += timedelta(**span)
+        await self.admin("clock", advance=timedelta(**span).total_seconds())
+
+    async def value(self, number: str, name: str) -> Any:
+        """A field of a contact."""
+        row = await self.contact(number)
+        return row[name] if name in ("first_name", "last_name", "do_not_call") else row["custom_fields"].get(name)
 
     async def contact(self, number: str) -> dict[str, Any]:
         """The contact's row."""
@@ -217,12 +292,12 @@ def _text(value: Any) -> str:
 async def house(db_url: str, provider: str, crm: Any, auth: Mapping[str, str]) -> AsyncIterator[House]:
     """A house on a fresh database and a fresh sandbox."""
     url = "http://127.0.0.1:9"  # Never dialled: the transport hands requests to the sandbox directly.
-    transport = httpx2.ASGITransport(app=make_app(crm))
+    wire = Wire(crm)
     clock, ids, jobs = MovableClock(), CountingIds(), RecordedJobs()
-    async with make_pool(db_url, max_size=4) as pool, httpx2.AsyncClient(transport=transport) as http:
+    async with make_pool(db_url, max_size=4) as pool, httpx2.AsyncClient(transport=wire) as http:
         apps = Apps(pool, Secrets.from_text(new_key()))
         made = House(
-            pool, http, url, provider, clock, PostgresStore(pool, jobs, ids), apps, Configs(pool, clock, ids),
+            pool, http, wire, url, provider, clock, PostgresStore(pool, jobs, ids), apps, Configs(pool, clock, ids),
             Leases(pool), ids, jobs,
         )  # fmt: skip
         await made.sql("insert into organisation (org_id, name) values (%s, 'Test')", ORG)
