@@ -6,6 +6,7 @@ import sys
 import time
 
 from bench.setting import Setting, setting
+from tieline.bootstrap import tune_collector
 from tieline.flows.configuration import effective
 from tieline.ports.crm import Json
 from tieline.store.json_text import dump_json
@@ -15,6 +16,7 @@ _PAGE = 1000
 
 async def main(database_url: str, provider: str, crm_url: str) -> None:
     """Prints records and seconds."""
+    tune_collector()
     async with setting(database_url, provider, crm_url) as made:
         started = time.perf_counter()
         records = await _copy_all(made)

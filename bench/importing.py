@@ -7,10 +7,12 @@ import sys
 import time
 
 from bench.setting import setting
+from tieline.bootstrap import tune_collector
 
 
 async def main(database_url: str, provider: str, crm_url: str) -> None:
     """Prints records, seconds, requests and peak memory."""
+    tune_collector()
     async with setting(database_url, provider, crm_url) as made:
         started = time.perf_counter()
         run = await made.inbound(full=True)

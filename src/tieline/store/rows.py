@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from tieline.domain import link_state
 from tieline.domain.changeset import (
     ContactChange,
@@ -18,6 +16,7 @@ from tieline.domain.changeset import (
     SourceKind,
 )
 from tieline.domain.fields import BUILTIN_FIELDS
+from tieline.store.json_text import dump_json
 
 BUILT_IN = tuple(name for name in BUILTIN_FIELDS if name != "phone_number")
 
@@ -125,13 +124,14 @@ def ledger_rows(
     """Rows for copy_ledger.sql, without the organisation in front."""
     for c in changes:
         yield (
-            contact_id, c.field_name, c.field_id, c.outcome.value, _jsonb(c.old), _jsonb(c.new), c.source.kind.value,
-            c.source.ref, app_id, run_id, c.source.at_ms, c.reason, None if c.evidence is None else Jsonb(c.evidence),
+            contact_id, c.field_name, c.field_id, c.outcome.value, _json(c.old), _json(c.new), c.source.kind.value,
+            c.source.ref, app_id, run_id, c.source.at_ms, c.reason, _json(c.evidence),
         )  # fmt: skip
 
 
-def _jsonb(value: Any) -> Jsonb | None:
-    return None if value is None else Jsonb(value)
+def _json(value: Any) -> str | None:
+    """JSON text: for COPY, that is what a jsonb column takes, and no adapter has to be asked for each value."""
+    return None if value is None else dump_json(value).decode()
 
 
 def _final(
@@ -141,10 +141,13 @@ def _final(
     built_in: dict[str, Any] = {}
     custom: dict[str, Any] = {}
     sources: dict[str, Any] = {}
+    source, shown = None, []
     for change in changes:
         if change.outcome is LedgerOutcome.OVERRULED:
             continue
+        if change.source is not source:
+            source, shown = change.source, source_to_json(change.source)
         (built_in if change.field_name in BUILTIN_FIELDS else custom)[change.field_name] = change.new
-        sources[change.field_name] = source_to_json(change.source)
+        sources[change.field_name] = shown
     kept = {name: value for name, value in custom.items() if value is not None}
     return built_in, kept, [name for name in custom if name not in kept], sources
