@@ -29,7 +29,7 @@ AUTH: Mapping[str, Mapping[str, str]] = {
     "salesforce": {"type": "oauth2", "client_id": "sandbox-client", "client_secret": "sandbox-secret"},
     "hubspot": {"type": "api_key", "api_key": "pat-na1-sandbox"},
 }
-FIELDS = (
+FIELDS: tuple[tuple[str, str, list[str]], ...] = (
     ("lead_status", "enum", ["New", "Contacted", "Qualified", "Unqualified", "Nurturing"]),
     ("interaction_summary", "string", []),
     ("score", "number", []),
