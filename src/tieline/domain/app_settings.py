@@ -142,6 +142,7 @@ def _text(value: Any) -> str | None:
 _MEMBERS: Mapping[str, _Check] = {
     "sync_conversation_activity": _boolean,
     "sync_new_contacts": _boolean,
+    "new_contact_name": _name,
     "default_country": _country,
     "time_zone": _zone,
     "fallback_phone_fields": _names,

@@ -248,9 +248,12 @@ class AnalysisFlow:
     # the activity
 
     async def _want_activity(self, context: _Context, conversation: Conversation, contact_id: str) -> None:
-        """Makes the activity due on the primary record, or on what turns out to be it in the first read."""
+        """Makes the activity due on the primary record, or on what turns out to be it in the first read.
+
+        Where contacts without a record get one, that becomes due, and the activity waits for it.
+        """
         app = context.app
-        if app is None or not app.logs_activities or not app.tenant_key:
+        if app is None or not app.tenant_key or not (app.logs_activities or app.creates_contacts):
             return
         async with self._store.transaction() as uow:
             full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
@@ -258,13 +261,17 @@ class AnalysisFlow:
             contact = (await uow.contacts(app.org_id, [contact_id], lock=False))[contact_id]
             links = await uow.open_links(app.org_id, app.tenant_key, [contact.contact_id])
             link = links.get(contact.contact_id)
-            if link is None and full.completed_at is not None:
+            creates = link is None and app.creates_contacts
+            if creates:
+                await uow.creations.want(app.org_id, app.tenant_key, contact.contact_id, self._clock.now())
+            elif link is None and full.completed_at is not None:
                 return
-            row = ActivityRow(
-                conversation.key, app.tenant_key, contact.contact_id, link.external_id if link else "", "due",
-                wanted_hash=activity_hash(current), due_at=self._clock.now(),
-            )  # fmt: skip
-            await uow.work.want_activity(row)
+            if app.logs_activities:
+                row = ActivityRow(
+                    conversation.key, app.tenant_key, contact.contact_id, link.external_id if link else "", "due",
+                    wanted_hash=activity_hash(current), due_at=None if creates else self._clock.now(),
+                )  # fmt: skip
+                await uow.work.want_activity(row)
             await uow.wake(Wake(WakeKind.ACTIVITY, app.org_id, app.app_id))
 
     async def _failed(self, context: _Context, conversation: Conversation, error: Exception) -> None:

@@ -62,6 +62,17 @@ class AppConfig:
         return bool(self.crm_config.get("sync_conversation_activity"))
 
     @property
+    def creates_contacts(self) -> bool:
+        """Whether a contact without a record gets one after a conversation."""
+        return bool(self.crm_config.get("sync_new_contacts"))
+
+    @property
+    def new_contact_name(self) -> str | None:
+        """The last name of a record that is created for somebody whose name nobody has told; None: the number."""
+        name = self.crm_config.get("new_contact_name")
+        return name.strip() or None if isinstance(name, str) else None
+
+    @property
     def may_run(self) -> bool:
         """Connected, with checked mappings, and not stopped."""
         return self.connection_status == "connected" and self.mappings_checked and self.stopped_reason is None

@@ -193,7 +193,11 @@ class AuthScheme:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorSpec:
-    """A connector's declaration. `write_batch` and `read_batch` are the vendor's largest batches."""
+    """A connector's declaration. `write_batch` and `read_batch` are the vendor's largest batches.
+
+    `search_lag_s` is how long a record may be missing from `find_by_phone` after it was created. `name_fields` are the
+    fields that hold first and last name, '' where the vendor has none.
+    """
 
     provider: str
     label: str
@@ -206,6 +210,8 @@ class ConnectorSpec:
     rate_rules: tuple[RateRule, ...]
     request_timeout_s: float = 60.0
     activity_settle_s: float = 60.0
+    search_lag_s: float = 0.0
+    name_fields: tuple[str, str] = ("", "")
 
 
 class Connector(Protocol):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from tieline.domain.changeset import Changeset, ContactState, LinkState
+from tieline.ports.creating import Creations
 from tieline.ports.jobs import Wake
 from tieline.ports.work import Work
 
@@ -58,6 +59,10 @@ class UnitOfWork(Protocol):
     @property
     def work(self) -> Work:
         """Conversations and activities as rows of work."""
+
+    @property
+    def creations(self) -> Creations:
+        """Intents to create records."""
 
     async def links(
         self, org_id: str, tenant_key: str, external_ids: Collection[str], *, lock: bool

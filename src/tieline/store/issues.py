@@ -110,6 +110,7 @@ class Issues:
                 return None
             await conn.execute(_sql["replay_links"], key)
             await conn.execute(_sql["replay_activities"], key)
+            await conn.execute(_sql["replay_creations"], key)
             if row["app_id"]:
                 kinds = (WakeKind.INBOUND, WakeKind.PUSH, WakeKind.ACTIVITY)
                 await self._jobs.enqueue(conn, [Wake(kind, org_id, row["app_id"]) for kind in kinds])

@@ -24,6 +24,7 @@ from tieline.ports.errors import ConflictError
 from tieline.ports.jobs import JobQueue, Wake, WakeKind
 from tieline.ports.store import Lease, Origin, ReadState
 from tieline.store import rows
+from tieline.store.creations import PostgresCreations
 from tieline.store.leases import check
 from tieline.store.pool import Connection, Pool, Queries
 from tieline.store.runs import add_progress
@@ -39,6 +40,7 @@ class PostgresUnitOfWork:
     def __init__(self, connection: Connection, jobs: JobQueue, ids: Ids) -> None:
         self.connection = connection
         self.work = PostgresWork(connection)
+        self.creations = PostgresCreations(connection)
         self.contacts_added = 0
         self._jobs = jobs
         self._ids = ids

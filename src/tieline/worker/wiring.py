@@ -13,6 +13,7 @@ from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.configuration import ConfigurationError
+from tieline.flows.creating import CreatingFlow
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow
 from tieline.flows.tenancy import TenantMismatchError
@@ -55,6 +56,7 @@ class WiredFlows:
         self._inbound = InboundFlow(store, clock, ids)
         self._outbound = OutboundFlow(store, clock, ids)
         self._activity = ActivityFlow(store, clock)
+        self._creating = CreatingFlow(store, clock, ids)
         self._analysis = AnalysisFlow(store, self, tieline.merger, clock, ids, self._fresh_read)
 
     def flows(self) -> Flows:
@@ -101,8 +103,10 @@ class WiredFlows:
         return await self._soon(WakeKind.PUSH, ready.app)
 
     async def activity(self, org_id: str, app_id: str, lease: Lease) -> float | None:
-        """Logs until nothing is due."""
+        """Gives contacts the records that they still need, then logs until nothing is due."""
         ready = await self._ready(org_id, app_id, lease.lane)
+        while (await self._creating.run(ready.app, ready.org, ready.session, lease, ready.schema)).looked:
+            continue
         while (await self._activity.run(ready.app, ready.session, lease)).looked:
             continue
         return await self._soon(WakeKind.ACTIVITY, ready.app)

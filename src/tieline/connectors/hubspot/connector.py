@@ -58,6 +58,8 @@ SPEC: Final = ConnectorSpec(
     rate_rules=(RateRule("core", 100, 10.0), RateRule(paths.SEARCH_BUCKET, 5, 1.0)),
     request_timeout_s=60.0,
     activity_settle_s=60.0,
+    search_lag_s=reading.SAFETY_LAG_MS / 1000,
+    name_fields=("firstname", "lastname"),
 )
 
 

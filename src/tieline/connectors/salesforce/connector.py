@@ -50,6 +50,7 @@ SPEC: Final = ConnectorSpec(
     rate_rules=(RateRule(CORE, 50, 1.0), RateRule(AUTH, 30, 60.0)),
     request_timeout_s=60.0,
     activity_settle_s=60.0,
+    name_fields=("FirstName", "LastName"),
 )
 
 _USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")

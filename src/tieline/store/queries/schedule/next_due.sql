@@ -13,5 +13,9 @@ from (
     select due_at
     from activity
     where %(kind)s = 'activity' and org_id = %(org_id)s and tenant_key = %(tenant_key)s and due_at is not null
+    union all
+    select due_at
+    from record_creation
+    where %(kind)s = 'activity' and org_id = %(org_id)s and tenant_key = %(tenant_key)s and status <> 'done'
 ) put_off
 where at > clock_timestamp()

@@ -1,6 +1,7 @@
 -- Everything that has work which may be done now: what a lost wake-up would have announced.
 with ready as (
-    select a.org_id, a.app_id, a.provider || ':' || a.tenant_id as tenant_key
+    select a.org_id, a.app_id, a.provider || ':' || a.tenant_id as tenant_key,
+           a.crm_config -> 'sync_new_contacts' = 'true' as creates
     from app a
     join crm_config c on c.org_id = a.org_id and c.app_id = a.app_id
     where a.deleted_at is null and a.connection_status = 'connected' and a.mappings_checked and a.stopped_reason is null
@@ -23,6 +24,10 @@ from ready r
 where exists (
     select from activity t
     where t.org_id = r.org_id and t.tenant_key = r.tenant_key and t.due_at <= clock_timestamp()
+)
+or r.creates and exists (
+    select from record_creation c
+    where c.org_id = r.org_id and c.tenant_key = r.tenant_key and c.status <> 'done' and c.due_at <= clock_timestamp()
 )
 union all
 select 'inbound', n.org_id, n.app_id
