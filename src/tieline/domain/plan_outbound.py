@@ -4,7 +4,7 @@ Three beats: `plan_outbound` decides and marks what leaves as in flight (to be c
 `settle` reads the CRM's answers; `unanswered` is for a batch whose answer was lost.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tieline.domain.board import Board, Known
@@ -21,10 +21,10 @@ from tieline.domain.changeset import (
 )
 from tieline.domain.fields import Uncoercible
 from tieline.domain.identity import record_missing, record_ref
-from tieline.domain.look import Look, look_at, push_cause, refused_before
+from tieline.domain.look import Look, Overruled, look_at, push_cause, refused_before
 from tieline.domain.mapping import MappingSet, Pair
 from tieline.domain.records import Patch, RemoteRecord
-from tieline.domain.values import Value, as_text
+from tieline.domain.values import ABSENT, Value, as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,11 @@ class OutboundRules:
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """One record's write: the patch, and per pair key what it sends."""
+    """One record's write: the patch, per pair key what it sends, and the record's stamp when it was looked at."""
 
     patch: Patch
     sent: Mapping[str, Sent]
+    seen_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _plan_record(
         )
     )
     if sent:
-        sends.writes.append(PlannedWrite(Patch(link.external_id, values), sent))
+        sends.writes.append(PlannedWrite(Patch(link.external_id, values), sent, record.modified_ms))
 
 
 def _send_pair(
@@ -191,7 +192,7 @@ def _ledger_overruled(
     source = Source(
         SourceKind.CRM, record.modified_ms, record_ref(rules.tenant_key, record.external_id), link.read_ms
     )
-    for lost in look.overruled:
+    for lost in (*look.overruled, *_replaced_for_good(link, look)):
         if lost.pair.key in sent:
             standing = board.value(link.contact_id, lost.pair.field.name)
             change = FieldChange(
@@ -199,6 +200,18 @@ def _ledger_overruled(
                 lost.pair.field.field_id,
             )  # fmt: skip
             board.change_field(link.contact_id, change)
+
+
+def _replaced_for_good(link: LinkState, look: Look) -> Iterator[Overruled]:
+    """Values of the CRM's people that we only ever agreed to differ from: a write is the end of them."""
+    for pair in look.to_push.values():
+        base = link.pairs.get(pair.key, PairState()).base
+        theirs = base.remote
+        if pair.inbound or base.new or base.unseen or theirs is ABSENT or pair.same(base.local, theirs):
+            continue
+        lost = pair.to_local(theirs)
+        shown = as_text(lost.raw) if isinstance(lost, Uncoercible) else lost
+        yield Overruled(pair, shown, "the CRM's value is not mapped inbound; a local change replaced it")
 
 
 def _confirm(
@@ -210,7 +223,8 @@ def _confirm(
     by_key = {pair.key: pair for pair in rules.mapping.pairs}
     moved_on = _suspected({key: why for key, why in link.blocked.items() if key not in write.sent})
     for key, sent in write.sent.items():
-        pairs[key] = confirmed(pairs.get(key, PairState()), sent, expired)
+        if key in pairs:  # else the pair was unmapped meanwhile, and is not remembered
+            pairs[key] = confirmed(pairs[key], sent, expired)
         board.close(push_cause(board.tenant_key, link.external_id, key))
         pair = by_key.get(key)
         if pair is not None and link.contact_id is not None:
@@ -219,7 +233,9 @@ def _confirm(
     blocked = {key: why for key, why in link.blocked.items() if key not in write.sent}
     board.put_link(
         replace(link, pairs=pairs, blocked=blocked, dirty=moved_on or _changed_since(board, link, write, rules),
-                stamp_ms=max(stamp or 0, link.stamp_ms), confirmed_write_ms=rules.now_ms, push_attempts=0)
+                stamp_ms=max(stamp or 0, link.stamp_ms), confirmed_write_ms=rules.now_ms, push_attempts=0,
+                # Somebody read the record while the write was on its way: what they saw may be newer than it.
+                needs_read=link.needs_read or (write.seen_ms > 0 and link.stamp_ms != write.seen_ms))
     )  # fmt: skip
 
 
@@ -247,8 +263,8 @@ def _deny(board: Board, link: LinkState, write: PlannedWrite, rules: OutboundRul
     alone = len(at_fault) > 1
     pairs, blocked = dict(link.pairs), dict(link.blocked)
     for key, sent in write.sent.items():
-        if not denied.maybe_applied:
-            pairs[key] = refused(pairs.get(key, PairState()), sent)
+        if key in pairs and not denied.maybe_applied:
+            pairs[key] = refused(pairs[key], sent)
         pair = by_key.get(key)
         if denied.again or key not in at_fault or pair is None:
             continue

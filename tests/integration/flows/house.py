@@ -4,7 +4,7 @@ What a worker would do at some moment, a test does when it says so.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -77,12 +77,14 @@ class Wire(httpx2.AsyncBaseTransport):
     """Hands requests to the sandbox in process, and fails as a network does.
 
     `cut_after`: how many more requests of the CRM's API get through. `patience_s`: how long an answer is waited for.
+    `meanwhile`: what happens once, just before a request leaves whose address contains that text.
     """
 
     def __init__(self, crm: Any) -> None:
         self._inner = httpx2.ASGITransport(app=make_app(crm))
         self.cut_after: int | None = None
         self.patience_s: float | None = None
+        self.meanwhile: tuple[str, Callable[[], Awaitable[None]]] | None = None
         self._late: set[asyncio.Task[httpx2.Response]] = set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -92,6 +94,9 @@ class Wire(httpx2.AsyncBaseTransport):
             if self.cut_after == 0:
                 raise httpx2.ConnectError("the network is down", request=request)
             self.cut_after -= 1
+        if self.meanwhile is not None and self.meanwhile[0] in f"{request.method} {request.url}":
+            happening, self.meanwhile = self.meanwhile[1], None
+            await happening()
         task = asyncio.create_task(self._inner.handle_async_request(request))
         done, _ = await asyncio.wait({task}, timeout=self.patience_s)
         if not done:
@@ -246,7 +251,11 @@ class House:
     async def value(self, number: str, name: str) -> Any:
         """A field of a contact."""
         row = await self.contact(number)
-        return row[name] if name in ("first_name", "last_name", "do_not_call") else row["custom_fields"].get(name)
+        return (
+            row[name]
+            if name in ("first_name", "last_name", "do_not_call")
+            else row["custom_fields"].get(name)
+        )
 
     async def contact(self, number: str) -> dict[str, Any]:
         """The contact's row."""
