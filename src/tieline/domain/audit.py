@@ -11,15 +11,13 @@ from typing import Any, Final
 
 from tieline.domain import instants
 from tieline.domain.changes import PairState
-from tieline.domain.changeset import Changeset, IssueNote, LinkState, LinkStatus
+from tieline.domain.changeset import Changeset, LinkState, LinkStatus
 from tieline.domain.look import IN_FLIGHT_LASTS_MS
 from tieline.domain.mapping import MappingSet, Pair
 from tieline.domain.plan_inbound import numbers_of
 from tieline.domain.records import RemoteRecord
-from tieline.domain.values import ABSENT, Absent, Value
+from tieline.domain.values import ABSENT, Value
 
-NAMED: Final = 20
-"""So many records a report names."""
 DEFAULT_AUDIT_HOURS: Final = 24
 DEFAULT_CALCULATED_HOURS: Final = 6
 # A CRM that stops showing more than this is believed to have lost a permission, not its people.
@@ -46,21 +44,6 @@ class Why(StrEnum):
     NOT_MOVED = "not_moved"
     UNLISTED = "unlisted"
     LOST_ANSWER = "lost_answer"
-
-
-_IN_WORDS: Final[Mapping[Why, str]] = {
-    Why.NEVER_READ: "the CRM has the record and we did not know it: probably it was committed behind the place up to which "
-    "we had read, or became visible to the connected user later",
-    Why.THOUGHT_GONE: "the CRM shows a record that we held for gone: probably it was restored, or became visible again",
-    Why.LATE_CHANGE: "the CRM changed a value at a time that our reads had passed already: probably a long transaction was "
-    "committed late, or an index showed it late",
-    Why.CALCULATED: "a formula or calculated field has another value, which moves no modified time",
-    Why.NOT_MOVED: "a value differs although the record's modified time did not move: probably the CRM changed it in the "
-    "background, or our rows were changed or restored from a backup",
-    Why.UNLISTED: "the CRM no longer shows the record and its deletions do not name it: probably it was erased for good, or "
-    "hidden from the connected user",
-    Why.LOST_ANSWER: "a value that was sent was neither confirmed nor seen for longer than a write can take",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +109,12 @@ def compare(
         finding = _suspect(record, links.get(record.external_id), rules, open_causes)
         if finding is None:
             continue
-        if rules.read_until_ms is not None and record.modified_ms >= rules.read_until_ms and _moves(finding):
-            waiting += 1
+        young = rules.read_until_ms is not None and record.modified_ms >= rules.read_until_ms
+        if young and finding.kind is not FindingKind.STUCK:
+            waiting += 1  # The next increment reads the whole record.
         else:
             findings.append(finding)
     return Compared(findings, waiting)
-
-
-def _moves(finding: Finding) -> bool:
-    """Whether the change moved the record's modified time, so that an ordinary read may still bring it."""
-    return finding.why in (Why.NEVER_READ, Why.THOUGHT_GONE, Why.LATE_CHANGE)
 
 
 def _suspect(
@@ -187,11 +166,11 @@ def _differs(
     record: RemoteRecord, link: LinkState, pair: Pair, rules: AuditRules, open_causes: Collection[str]
 ) -> bool:
     remote = record.values.get(pair.crm.name, ABSENT)
-    if isinstance(remote, Absent):
+    if remote is ABSENT:
         return False  # Schema drift, which every read of that field reports.
     known = link.pairs.get(pair.key, PairState())
     agreed = known.base.remote
-    if not isinstance(agreed, Absent) and not known.base.new and _equal(pair, remote, agreed):
+    if agreed is not ABSENT and not known.base.new and _equal(pair, remote, agreed):
         return False
     if any(_equal(pair, remote, sent.remote) for sent in known.in_flight):
         return False
@@ -236,65 +215,3 @@ def _matter(link: LinkState | None) -> Any:
 def suddenly_gone(unlisted: int, open_links: int) -> bool:
     """Whether so many records are no longer listed that a lost permission is likelier than that many deletions."""
     return unlisted > _FEW and unlisted * _SHARE > open_links
-
-
-# Reports
-
-
-def report(app_id: str, name: str, run_id: str, found: Sequence[Finding], counts: Mapping[str, int]) -> IssueNote:
-    """What an audit repaired, for people: how much, the first records, the probable causes in words."""
-    causes = [f"{_IN_WORDS[why]} ({_some(found, why)})" for why in Why if any(f.why is why for f in found)]
-    total = sum(counts.get(kind, 0) for kind in FindingKind)
-    rest = total - min(len(found), NAMED)
-    more = f", and {rest} more" if rest > 0 else ""
-    message = (
-        f"An audit of app {name} compared {counts.get('checked', 0)} records of the CRM with what is held here. "
-        f"{total} did not agree and were read again and repaired by the ordinary rules: "
-        f"{counts.get(FindingKind.MISSING_HERE, 0)} missing here, {counts.get(FindingKind.MISSING_THERE, 0)} missing in "
-        f"the CRM, {counts.get(FindingKind.DIFFERING, 0)} differing, {counts.get(FindingKind.STUCK, 0)} stuck. "
-        f"{'; '.join(causes).capitalize()}{more}. The ledger says what became of each value."
-    )
-    raw = [{"record": f.external_id, "finding": f.kind.value, "why": f.why.value} for f in found[:NAMED]]
-    return IssueNote(report_cause(app_id), "audit_repaired", message, raw={"run": run_id, "records": raw}, severity="info")
-
-
-def report_cause(app_id: str) -> str:
-    """One open report per app: a later one replaces it."""
-    return f"audit:{app_id}"
-
-
-def _some(found: Sequence[Finding], why: Why) -> str:
-    return ", ".join(f.external_id for f in found[:NAMED] if f.why is why) or "not named here"
-
-
-def gone_note(app_id: str, name: str, unlisted: int, open_links: int) -> IssueNote:
-    """The issue about a CRM that suddenly shows far less than it did. Nothing was changed."""
-    message = (
-        f"The CRM no longer lists {unlisted} of the {open_links} records that app {name} is linked to. That looks like a "
-        "lost permission or a changed sharing rule, and not like that many deletions: none of them was touched. Check what "
-        "the connected user may see in the CRM, then run the audit again; records that are really gone are closed by the "
-        "sweep of the CRM's deletions."
-    )
-    return IssueNote(gone_cause(app_id), "audit_stopped", message, severity="error")
-
-
-def gone_cause(app_id: str) -> str:
-    """One such issue per app."""
-    return f"audit:{app_id}:gone"
-
-
-def second_activities_cause(tenant_key: str, ref: str) -> str:
-    """One issue per conversation and tenant."""
-    return f"activity:{tenant_key}:{ref}:second"
-
-
-def second_activities(
-    tenant_key: str, ref: str, external_id: str, contact_id: str, ids: Sequence[str], ours: str | None
-) -> IssueNote:
-    """The issue about a conversation that was logged more than once."""
-    message = (
-        f"Conversation {ref} is logged {len(ids)} times in the CRM ({', '.join(ids[:NAMED])}); Tieline keeps {ours or ids[0]} "
-        "up to date. Delete the others in the CRM. Usually the CRM applied a request after its time limit."
-    )
-    cause = second_activities_cause(tenant_key, ref)
-    return IssueNote(cause, "second_activity", message, external_id, contact_id, raw={"activities": list(ids)})

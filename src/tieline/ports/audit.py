@@ -60,6 +60,9 @@ class AuditBook(Protocol):
     ) -> None:
         """Settles these findings; those not in `real` were none."""
 
+    async def noted(self, uow: UnitOfWork, audit: Audited) -> int:
+        """How many records were listed."""
+
     async def totals(self, uow: UnitOfWork, audit: Audited) -> dict[str, int]:
         """Findings by kind."""
 

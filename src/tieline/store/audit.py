@@ -61,6 +61,11 @@ class PostgresAudits:
         """Settles these findings; those not in `real` were none."""
         await _run(uow, "settle", audit, external_ids=list(external_ids), real=list(real))
 
+    async def noted(self, uow: UnitOfWork, audit: Audited) -> int:
+        """How many records were listed."""
+        number: int = (await _rows(uow, "noted", audit))[0]["number"]
+        return number
+
     async def totals(self, uow: UnitOfWork, audit: Audited) -> dict[str, int]:
         """Findings by kind."""
         return {row["finding"]: row["number"] for row in await _rows(uow, "totals", audit)}
