@@ -4,7 +4,7 @@ numbers change, records go, or the CRM merges them.
 The result must not depend on the order in which a first read brings the records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tieline.domain.board import Board
@@ -17,7 +17,11 @@ from tieline.domain.changeset import (
     Source,
     SourceKind,
 )
+from tieline.domain.fields import DO_NOT_CALL
+from tieline.domain.merging import without
 from tieline.domain.records import RemoteRecord, Removal
+from tieline.domain.values import Value
+from tieline.domain.statements import statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ def place(board: Board, record: RemoteRecord, numbers: Numbers, *, first_read: b
         return follow_number(board, placed, record, numbers, first_read=first_read)
     incumbent = board.links[incumbent_id]
     if first_read and not incumbent.pinned and _earlier(link, incumbent):
+        _withdraw_statements(board, contact_id, incumbent)
         board.put_link(replace(incumbent, status=LinkStatus.SHARED, pairs={}, dirty=False))
         placed = _become_primary(board, link, contact_id)
     else:
@@ -119,6 +124,8 @@ def follow_number(
     owner = board.by_number.get(numbers.mapped)
     if owner is not None and owner in board.primaries and owner != contact_id:
         _leave_to_sharers(board, old_number, record.external_id)
+        _withdraw_statements(board, contact_id, link)
+        _withdraw_values(board, contact_id, lambda ref: ref == record_ref(board.tenant_key, link.external_id))
         shared = replace(seen, status=LinkStatus.SHARED, contact_id=owner, pairs={}, dirty=False)
         board.put_link(shared)
         board.drop_aliases(contact_id, link.phones[1:])
@@ -136,17 +143,19 @@ def follow_number(
 def absorb(board: Board, survivor_id: str, loser_id: str, reason: str) -> None:
     """Two contacts become one: values fill empty ones, differing ones stay in the ledger, `do_not_call` is the OR."""
     loser, survivor = board.contacts[loser_id], board.contacts[survivor_id]
+    filled: dict[str, Value] = {}
     for name, value in loser.values.items():
         source = loser.sources.get(name, Source(SourceKind.RULE, 0, loser_id))
         mine = survivor.values.get(name)
         if mine is None or (name == "do_not_call" and value is True and mine is not True):
+            filled[name] = mine
             board.change_field(survivor_id, FieldChange(name, mine, value, source, reason=reason))
         elif mine != value:
             board.change_field(
                 survivor_id,
                 FieldChange(name, mine, value, source, LedgerOutcome.OVERRULED, f"merge: {reason}"),
             )
-    board.merge_contacts(survivor_id, loser_id)
+    board.merge_contacts(survivor_id, loser_id, filled, reason)
     board.add_alias(survivor_id, loser.phone_number, "merged")
 
 
@@ -263,18 +272,55 @@ def _become_primary(board: Board, link: LinkState, contact_id: str) -> LinkState
 
 
 def _withdraw_others(board: Board, contact_id: str, external_id: str) -> None:
-    contact = board.contacts[contact_id]
+    """Takes back what other records of this tenant gave the contact, so that none of it reaches the new one."""
     own, suffix = record_ref(board.tenant_key, external_id), f"@{board.tenant_key}"
-    for name, source in contact.sources.items():
-        foreign = source.kind is SourceKind.CRM and source.ref.endswith(suffix) and source.ref != own
-        if foreign and contact.values.get(name) is not None:
-            rule = Source(SourceKind.RULE, source.at_ms, own)
-            reason = f"{source.ref.removesuffix(suffix)} is no longer this contact's record"
-            change = FieldChange(name, contact.values[name], None, rule, LedgerOutcome.WITHDRAWN, reason)
-            board.change_field(contact_id, change)
     for link in board.records_of(contact_id):
-        if link.external_id != external_id and len(link.phones) > 1:
-            board.drop_aliases(contact_id, link.phones[1:])
+        if link.external_id != external_id:
+            _withdraw_statements(board, contact_id, link)
+            board.put_link(replace(link, pairs={}))
+            if len(link.phones) > 1:
+                board.drop_aliases(contact_id, link.phones[1:])
+    _withdraw_values(board, contact_id, lambda ref: ref.endswith(suffix) and ref != own)
+
+
+def _withdraw_values(board: Board, contact_id: str, given_by: Callable[[str], bool]) -> None:
+    """Empties the fields whose value stands as such a record gave it. `do_not_call` stays: only a person clears it."""
+    contact = board.contacts[contact_id]
+    for name, source in list(contact.sources.items()):
+        value = contact.values.get(name)
+        if (
+            source.kind is not SourceKind.CRM
+            or not given_by(source.ref)
+            or value is None
+            or name == DO_NOT_CALL
+        ):
+            continue
+        record = source.ref.removesuffix(f"@{board.tenant_key}")
+        _withdraw(board, contact_id, name, None, source.at_ms, record)
+
+
+def _withdraw_statements(board: Board, contact_id: str, link: LinkState) -> None:
+    """Takes a record's own statements out of texts that conversations were merged into since."""
+    contact = board.contacts[contact_id]
+    for key, state in link.pairs.items():
+        name, given = key.partition("|")[0], state.base.local
+        value, source = contact.values.get(name), contact.sources.get(name)
+        merged = isinstance(value, str) and isinstance(given, str) and value != given
+        if not merged or source is None or source.kind is SourceKind.CRM:
+            continue
+        assert isinstance(value, str)
+        assert isinstance(given, str)
+        rest = without(value, statements(given))
+        if rest != value:
+            _withdraw(board, contact_id, name, rest or None, source.at_ms, link.external_id)
+
+
+def _withdraw(board: Board, contact_id: str, name: str, rest: str | None, at_ms: int, record: str) -> None:
+    contact = board.contacts[contact_id]
+    rule = Source(SourceKind.RULE, at_ms, record_ref(board.tenant_key, record))
+    reason = f"{record} is no longer this contact's record"
+    change = FieldChange(name, contact.values[name], rest, rule, LedgerOutcome.WITHDRAWN, reason)
+    board.change_field(contact_id, change)
 
 
 def _leave_to_sharers(board: Board, number: str, leaving: str) -> None:

@@ -99,6 +99,8 @@ class _Logging:
                 await uow.work.save_activity(replace(row, status="dropped", due_at=None))
                 return None
             row = replace(row, external_id=target)
+            # What will be written is the conversation as it is now, also where its analysis has yet to say so.
+            await uow.work.want_activity(replace(row, wanted_hash=activity_hash(conversation)))
             settled_at = self._settled_at(row)
             if settled_at is not None and settled_at > self._clock.now():
                 await uow.work.save_activity(replace(row, due_at=settled_at))

@@ -121,13 +121,17 @@ class PostgresUnitOfWork:
     async def apply(self, org_id: str, changeset: Changeset, origin: Origin) -> None:
         """Carries a changeset out. See `ports.store.UnitOfWork.apply`."""
         org = {"org_id": org_id}
-        await self._merge(org_id, changeset.contact_merges)
+        # Numbers and links pass from one row to another within one changeset: givers come before takers.
+        changing = [change for change in changeset.contact_changes if rows.changes_something(change)]
+        await self._end_merged(org_id, changeset.contact_merges)
+        await self._park_numbers(org_id, changing)
         self.contacts_added += len(changeset.new_contacts)
         await self._write("insert_contacts", org, [rows.new_contact_row(c) for c in changeset.new_contacts])
-        await self._update_contacts(org_id, changeset.contact_changes)
+        await self._write("update_contacts", org, [rows.contact_change_row(c) for c in changing])
         await self._drop_aliases(org_id, changeset.dropped_aliases)
         await self._write("upsert_links", {**org, "tenant_key": changeset.tenant_key},
                           [rows.link_to_row(link) for link in changeset.links])  # fmt: skip
+        await self._move_merged(org_id, changeset.contact_merges)
         await self._write("insert_aliases", org, [_alias_row(a) for a in changeset.aliases])
         await self._ledger(org_id, changeset, origin)
         await self._issues(org_id, changeset, origin)
@@ -187,19 +191,20 @@ class PostgresUnitOfWork:
         }  # fmt: skip
         await self._run("save_read_state", values, rows=False)
 
-    async def _merge(self, org_id: str, merges: Sequence[ContactMerge]) -> None:
-        pairs = [{"survivor_id": m.survivor_id, "loser_id": m.loser_id} for m in merges]
-        for name in ("counts", "contacts", "move_conversation", "move_activity", "move_link", "move_aliases"):
-            await self._write(f"merge_{name}", {"org_id": org_id}, pairs)
+    async def _end_merged(self, org_id: str, merges: Sequence[ContactMerge]) -> None:
+        """The losers let go of their numbers; their ids resolve to the survivors from now on."""
+        for name in ("merge_counts", "merge_contacts"):
+            await self._write(name, {"org_id": org_id}, _merge_rows(merges))
 
-    async def _update_contacts(self, org_id: str, changes: Sequence[ContactChange]) -> None:
-        changing = [change for change in changes if rows.changes_something(change)]
+    async def _move_merged(self, org_id: str, merges: Sequence[ContactMerge]) -> None:
+        """What hangs on the losers moves, once the links that the plan closes are closed."""
+        for kind in ("conversation", "activity", "creation", "link", "aliases"):
+            await self._write(f"merge_move_{kind}", {"org_id": org_id}, _merge_rows(merges))
+
+    async def _park_numbers(self, org_id: str, changing: Sequence[ContactChange]) -> None:
         moving = [change.contact_id for change in changing if change.phone_number is not None]
         if moving:
             await self._run("park_numbers", {"org_id": org_id, "contact_ids": moving}, rows=False)
-        await self._write(
-            "update_contacts", {"org_id": org_id}, [rows.contact_change_row(c) for c in changing]
-        )
 
     async def _drop_aliases(self, org_id: str, dropped: Iterable[tuple[str, str]]) -> None:
         gone = [{"contact_id": contact_id, "phone_number": number} for contact_id, number in dropped]
@@ -270,6 +275,10 @@ class PostgresStore:
             raise ConflictError("another unit of work changed the same rows first") from error
         self._statistics.added(unit.contacts_added)
         await self._statistics.renew_if_due(self._pool)
+
+
+def _merge_rows(merges: Sequence[ContactMerge]) -> list[dict[str, str]]:
+    return [{"survivor_id": m.survivor_id, "loser_id": m.loser_id} for m in merges]
 
 
 def _alias_row(alias: Any) -> dict[str, str]:
