@@ -94,6 +94,9 @@ async def test_attempts_are_counted_when_work_begins_and_forgiven_by_progress(
 ) -> None:
     run = await runs.queue(ORG, APP, full_read=False, triggered_by="manual")
     assert [(await taken_up(runs, lease, run)).attempts for _ in range(2)] == [1, 2]
+    await execute(
+        pool, "insert into read_state (org_id, app_id, kind, cursor) values (%s, %s, 'full', '{}')", ORG, APP
+    )
     async with pool.connection() as conn:
         await add_progress(conn, ORG, run.run_id, {"read": 3, "created": 2}, requests=4)
         await add_progress(conn, ORG, run.run_id, {"read": 2, "skipped": 1}, requests=1)
@@ -101,6 +104,21 @@ async def test_attempts_are_counted_when_work_begins_and_forgiven_by_progress(
     assert present is not None
     assert present.counts == {"read": 5, "created": 2, "skipped": 1}
     assert (present.attempts, present.requests_sent) == (1, 5)
+
+
+async def test_a_last_page_that_each_attempt_reads_anew_forgives_nothing(
+    runs: Runs, pool: Pool, lease: Lease
+) -> None:
+    # Else work behind the last page that kills its worker would be taken up for ever.
+    run = await runs.queue(ORG, APP, full_read=False, triggered_by="manual")
+    await execute(pool, "insert into read_state (org_id, app_id, kind) values (%s, %s, 'changes')", ORG, APP)
+    statuses = []
+    for _ in range(4):
+        taken = await taken_up(runs, lease, run)
+        statuses.append((taken.status, taken.attempts))
+        async with pool.connection() as conn:
+            await add_progress(conn, ORG, run.run_id, {"read": 7})
+    assert statuses == [("running", 1), ("running", 2), ("running", 3), ("failed", 4)]
 
 
 async def test_a_run_begun_too_often_without_progress_fails_with_an_issue(
