@@ -155,10 +155,22 @@ def _leave(system: System | None, directory: Path, report: Report, *, kept: bool
         system.database.stop()  # Only lets go of it: the server and the worker use it on.
         return
     report.waiting("everything to end")
-    if system is not None:
-        system.stop()
+    with _undisturbed():
+        if system is not None:
+            system.stop()
+        remove(directory)
     report.waiting("")
-    remove(directory)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave half of it running."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -64,7 +64,9 @@ class Report:
         """What comes now, and by which means."""
         self._step += 1
         self.console.print()
-        self.console.print(Text(f"{self._step:2}. {title}", style="bold"))
+        self.console.print(
+            Text.assemble((f"{self._step:2}. {title}", "bold"), (f"  [{self.seconds:.1f} s]", "dim"))
+        )
         if how:
             self.note(how)
 
