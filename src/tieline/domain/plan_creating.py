@@ -229,7 +229,7 @@ def _names(contact: ContactState, rules: CreationRules, taken: Mapping[str, Valu
     first_field, last_field = rules.name_fields
     first = _fitting(contact.values.get(FIRST_NAME), first_field, rules)
     last = _fitting(contact.values.get(LAST_NAME), last_field, rules)
-    named = first if first_field not in taken else taken[first_field]
+    named = taken.get(first_field, first)
     last_crm = rules.schema.get(last_field)
     if last is None and last_crm is not None and (last_crm.required or is_empty(named)):
         last = _fitting(rules.placeholder, last_field, rules) or contact.phone_number

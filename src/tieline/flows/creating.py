@@ -255,6 +255,8 @@ class _Creating:
                 return None
             if contact_id != row.contact_id:
                 await uow.creations.move(row, contact_id, self._clock.now())
+                changes = Changeset(closed_causes=[_cause(row)])
+                await uow.apply(row.org_id, changes, Origin(self._app.app_id))
                 return None
             primary = board.primaries.get(contact_id)
             if primary is not None:

@@ -1,6 +1,6 @@
 """`sync_new_contacts` on both CRMs: after a conversation a contact gets a record, and never a second one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -73,7 +73,7 @@ async def records(home: House) -> list[str]:
             return found
 
 
-async def links(home: House) -> list[Mapping[str, Any]]:
+async def links(home: House) -> Sequence[Mapping[str, Any]]:
     return await home.rows("select * from link where status = 'open' order by external_id")
 
 
@@ -311,21 +311,22 @@ async def test_a_create_that_lands_after_its_time_limit_is_found(home: House) ->
 
 
 async def test_a_duplicate_that_the_crm_names_is_linked_if_its_number_agrees(home: House) -> None:
-    """The record came after our search: behind a lagging index, or in the moment between."""
+    """Our search missed it: the index lags, or the number is spelled in letters."""
+    number, spelled = NUMBER, "(415) 555-0100"
     NAMES[home.provider]["email"] = {"salesforce": "Email", "hubspot": "email"}[home.provider]
     try:
         await switch_on(home)
         await map_both_ways(home, "email")
         await home.sync()
-        await home.conversation("call_1", NUMBER, {**SAID, "email": "alice@example.com"})
+        if home.provider == "salesforce":
+            number, spelled = "+18003569377", "1-800-FLOWERS"
+        await home.conversation("call_1", number, {**SAID, "email": "alice@example.com"})
         await home.analyse()
         if home.provider == "hubspot":
             await home.admin("settings", index_lag_seconds=200)
         else:
             await home.admin("settings", duplicate_fields=["Email"])
-            nobody = {"totalSize": 0, "done": True, "records": []}
-            await home.fault("status", "query", status=200, body=nobody)
-        external_id = await alice(home, phone_number="(415) 555-0100", email="alice@example.com")
+        external_id = await alice(home, phone_number=spelled, email="alice@example.com")
         await settled(home)
         assert await records(home) == [external_id]
         assert [link["external_id"] for link in await links(home)] == [external_id]
