@@ -117,11 +117,13 @@ class Board:
             self._renumbered[contact_id] = number
         self.add_alias(contact_id, contact.phone_number, "former")
 
-    def merge_contacts(self, survivor_id: str, loser_id: str) -> None:
-        """Makes the loser part of the survivor. The store moves what hangs on it."""
+    def merge_contacts(
+        self, survivor_id: str, loser_id: str, filled: Mapping[str, Value] | None = None, reason: str = ""
+    ) -> None:
+        """Makes the loser part of the survivor. The store moves what hangs on it, and keeps what it `filled`."""
         loser = self.contacts.pop(loser_id)
         if self._created.pop(loser_id, None) is None:
-            self._merges.append(ContactMerge(survivor_id, loser_id))
+            self._merges.append(ContactMerge(survivor_id, loser_id, filled or {}, reason))
         else:
             self._changes.pop(loser_id, None)
         if self.by_number.get(loser.phone_number) == loser_id:
@@ -207,8 +209,26 @@ class Board:
             dropped_aliases=[(cid, n) for cid, numbers in self._dropped.items() for n in sorted(numbers)],
             issues=tuple(self._issues.values()),
             closed_causes=tuple(sorted(self._closed)),
+            opened=self._opened(),
             counts=dict(self.counts),
         )
+
+    def _opened(self) -> list[str]:
+        """Contacts of links that were not open before, and those that absorbed another contact's conversations."""
+        opened = {merge.survivor_id for merge in self._merges}
+        for external_id, link in self.links.items():
+            before = self._before.get(external_id)
+            if (
+                link.status is LinkStatus.OPEN
+                and link.contact_id
+                and (
+                    before is None
+                    or before.status is not LinkStatus.OPEN
+                    or before.contact_id != link.contact_id
+                )
+            ):
+                opened.add(link.contact_id)
+        return sorted(opened)
 
     def _contact_changes(self) -> list[ContactChange]:
         touched: dict[str, Any] = dict.fromkeys([*self._changes, *self._renumbered])

@@ -136,10 +136,28 @@ class NewContact:
 class ContactMerge:
     """`loser_id` becomes part of `survivor_id`: conversations, aliases and pending work move, its id keeps
     resolving.
+
+    `filled` are the fields that take the loser's value, with what the survivor had in them: an undo needs it.
     """
 
     survivor_id: str
     loser_id: str
+    filled: Mapping[str, Value] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactUnmerge:
+    """`loser_id` is a contact of its own again: what moved by its merge and is still there goes back.
+
+    `numbers` are the loser's own: conversations with them that came since the merge go with it. `dropped` are aliases
+    that the survivor has by the merge only.
+    """
+
+    survivor_id: str
+    loser_id: str
+    numbers: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +188,21 @@ class Changeset:
     """Everything one unit of work does to our data. `links` are whole rows, inserted or replaced by external id.
 
     `dropped_aliases` are (contact id, number) of aliases that came from a record which is not the contact's any more.
+    `opened` are contacts that a record of the tenant speaks for from now on: recent conversations become due
+    to be logged.
     """
 
     tenant_key: str = ""
     new_contacts: Sequence[NewContact] = ()
     contact_changes: Sequence[ContactChange] = ()
     contact_merges: Sequence[ContactMerge] = ()
+    contact_unmerges: Sequence[ContactUnmerge] = ()
     links: Sequence[LinkState] = ()
     aliases: Sequence[Alias] = ()
     dropped_aliases: Sequence[tuple[str, str]] = ()
     issues: Sequence[IssueNote] = ()
     closed_causes: Sequence[str] = ()
+    opened: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -188,6 +210,7 @@ class Changeset:
             self.new_contacts
             or self.contact_changes
             or self.contact_merges
+            or self.contact_unmerges
             or self.links
             or self.aliases
             or self.dropped_aliases

@@ -140,6 +140,7 @@ class PostgresUnitOfWork:
         ]
         if dirtied:
             await self._run("mark_dirty", {**org, "contact_ids": dirtied}, rows=False)
+        await self._log_anew(org_id, changeset)
         if dirtied or any(link.dirty for link in changeset.links):
             await self._wake_push(org_id)
 
@@ -238,6 +239,14 @@ class PostgresUnitOfWork:
                 "because": "the cause is gone",
             }
             await self._run("close_issues", closing, rows=False)
+
+    async def _log_anew(self, org_id: str, changeset: Changeset) -> None:
+        """A call may come minutes before its record is read: then it is logged as soon as there is a record."""
+        if not changeset.opened or not changeset.tenant_key:
+            return
+        values = {"org_id": org_id, "contact_ids": list(changeset.opened), "tenant_key": changeset.tenant_key}
+        if await self._run("conversations_due_again", values):
+            await self.wake(Wake(WakeKind.ANALYSIS, org_id))
 
     async def _wake_push(self, org_id: str) -> None:
         linked = await self._run("linked_app", {"org_id": org_id})

@@ -374,3 +374,43 @@ def test_a_first_value_that_is_corrected_closes_its_issue() -> None:
     assert [*memory.issues.values()] == ["bad_value"]
     memory.read([record("a", N1, modified=30, Colour="red")])
     assert not memory.issues
+
+
+def test_a_change_of_primary_never_lifts_do_not_call() -> None:
+    people = {"b": record("b", N1, created=2)}
+    memory = Memory()
+    memory.read([record("a", N1, created=1), people["b"]], first=True)
+    contact = memory.by_number(N1)
+    by_record = Source(SourceKind.CRM, 5, record_ref(TENANT, "a"))
+    memory.contacts[contact.contact_id] = replace(
+        contact,
+        values={**contact.values, "do_not_call": True},
+        sources={**contact.sources, "do_not_call": by_record},
+    )
+    memory.remove(Removal("a", 30))
+    memory.settle(people)
+    assert memory.by_number(N1).values == {"first_name": "b", "do_not_call": True}
+
+
+def test_the_old_records_sentences_leave_a_text_that_a_call_was_merged_into() -> None:
+    people = {"b": record("b", N1, created=2)}
+    memory = Memory()
+    memory.read([record("a", N1, created=1, Colour="Likes red."), people["b"]], first=True)
+    contact = memory.by_number(N1)
+    talked = Source(SourceKind.CONVERSATION, 50, "call")
+    memory.contacts[contact.contact_id] = replace(
+        contact,
+        values={**contact.values, "colour": "Likes red.\nWants a demo."},
+        sources={**contact.sources, "colour": talked},
+    )
+    memory.remove(Removal("a", 30))
+    memory.settle(people)
+    assert memory.by_number(N1).values == {"first_name": "b", "colour": "Wants a demo."}
+
+
+def test_a_record_that_moves_to_anothers_number_takes_its_values_from_the_contact_it_leaves() -> None:
+    memory = Memory()
+    memory.read([record("a", N1, Colour="red"), record("b", N2)], first=True)
+    memory.read([record("a", N2, modified=20, Colour="red")])
+    assert memory.by_number(N1).values == {}
+    assert memory.by_number(N2).values == {"first_name": "b"}

@@ -1,0 +1,46 @@
+"""Numbers and links that pass from one contact to another within one page: the store must take them as the plan means."""
+
+from tests.integration.flows.conftest import alice, crm_fields
+from tests.integration.flows.house import House
+
+
+async def test_a_crm_merge_of_two_linked_records_is_applied(home: House) -> None:
+    winner = await alice(home)
+    loser = await alice(home, phone_number="+14155550101", first_name="Al")
+    await home.sync()
+    await home.admin("merge", winner=winner, loser=loser) if home.provider == "hubspot" else await home.admin(
+        "merge", winner=winner, losers=[loser]
+    )
+    await home.sync(full=True)
+    people = await home.rows("select phone_number from contact where merged_into is null")
+    assert [row["phone_number"] for row in people] == ["+14155550100"]
+    open_links = await home.rows("select external_id from link where status = 'open'")
+    assert len(open_links) == 1
+    await home.sync(full=True)
+
+
+async def test_a_number_that_one_contact_leaves_goes_to_a_new_one_in_the_same_page(home: House) -> None:
+    leaver = await alice(home)
+    sharer = await alice(home, first_name="Bob")
+    await home.sync()
+    await home.admin("edit", id=leaver, fields=crm_fields(home, phone_number="+14155550109"))
+    await home.admin("edit", id=sharer, fields=crm_fields(home, last_name="Jones"))
+    await home.sync(full=True)
+    found = await home.rows(
+        "select c.phone_number, l.external_id from contact c join link l using (org_id, contact_id)"
+        " where l.status = 'open' order by 1"
+    )
+    assert [tuple(row.values()) for row in found] == [("+14155550100", sharer), ("+14155550109", leaver)]
+
+
+async def test_a_call_that_came_before_its_record_was_read_is_logged_when_it_is(home: House) -> None:
+    await home.sync()
+    await home.conversation("call_early", "+14155550100", {"customer_notes": "Wants a demo."})
+    await home.analyse()
+    assert await home.log() == 0
+    await alice(home)
+    await home.sync(full=True)
+    assert await home.analyse() == 1
+    assert await home.log() == 1
+    await home.sync(full=True)
+    assert (await home.analyse(), await home.log()) == (0, 0)
