@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tieline.cli import serve
+from tieline.cli import audit, serve
 from tieline.cli.accounts import key_app, org_app
 from tieline.cli.apps import app_app
 from tieline.cli.contacts import contact_app
@@ -26,6 +26,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 usage or settings, 3 not found, 4 refused, 5 unavailable.",
 )
 serve.register(app)
+audit.register(app)
 for _name, _group in (
     ("org", org_app), ("key", key_app), ("app", app_app), ("field", field_app), ("mapping", mapping_app),
     ("sync", sync_app), ("contact", contact_app), ("issue", issue_app),

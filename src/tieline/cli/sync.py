@@ -47,15 +47,15 @@ def run_sync(
                 raise
             note(f"A sync is {run.status} already; this is {run.run_id}.")
         if wait:
-            run = await _until_ended(tieline, run)
+            run = await until_ended(tieline, run)
         issues = await tieline.issues.find(org_id, IssueFilter(run_id=run.run_id, limit=_SHOWN_ISSUES))
         if as_json:
-            print_json({**_row(run), "issues": [_issue(issue) for issue in issues]})
+            print_json({**run_row(run), "issues": [issue_row(issue) for issue in issues]})
         else:
-            print_rows([_row(run)], _COLUMNS, as_json=False)
+            print_rows([run_row(run)], RUN_COLUMNS, as_json=False)
             if issues:
                 note(f"Issues of this run (the first {_SHOWN_ISSUES}; all: tieline issue list):")
-                print_rows([_issue(issue) for issue in issues], COLUMNS, as_json=False)
+                print_rows([issue_row(issue) for issue in issues], COLUMNS, as_json=False)
         if run.status == "failed":
             raise CommandError(f"The sync failed. {run.reason}")
 
@@ -75,8 +75,8 @@ def sync_status(
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         app_id = None if app is None else await app_of(tieline, org_id, app)
-        runs = [_row(run) for run in await tieline.runs.recent(org_id, app_id, limit)]
-        print_rows(runs, _COLUMNS, as_json=as_json)
+        runs = [run_row(run) for run in await tieline.runs.recent(org_id, app_id, limit)]
+        print_rows(runs, RUN_COLUMNS, as_json=as_json)
         open_issues = await tieline.issues.counts(org_id, app_id)
         if open_issues and not as_json:
             counts = ", ".join(f"{number} {kind}" for kind, number in open_issues.items())
@@ -85,13 +85,13 @@ def sync_status(
     with_tieline(ctx, work)
 
 
-_COLUMNS = (
-    "run_id", "app_id", "status", "full_read", "triggered_by", "counts", "requests_sent", "started_at", "seconds",
-    "reason",
+RUN_COLUMNS = (
+    "run_id", "app_id", "kind", "status", "full_read", "triggered_by", "counts", "requests_sent", "started_at",
+    "seconds", "reason",
 )  # fmt: skip
 
 
-async def _until_ended(tieline: Tieline, run: Run) -> Run:
+async def until_ended(tieline: Tieline, run: Run) -> Run:
     """Works, shows how far the run is, and returns it when it has ended."""
     worker = make_worker(tieline)
     working = asyncio.create_task(worker.run())
@@ -117,13 +117,15 @@ def _progress(run: Run) -> str:
     return f"{run.status}{waits}: {counts or 'nothing read yet'}"
 
 
-def _row(run: Run) -> dict[str, Any]:
+def run_row(run: Run) -> dict[str, Any]:
+    """A run as a row of output; RUN_COLUMNS are what a table shows of it."""
     ended = run.finished_at.timestamp() if run.finished_at else time.time()
     seconds = None if run.started_at is None else round(ended - run.started_at.timestamp(), 1)
-    names = ("run_id", "app_id", "status", "full_read", "triggered_by", "requests_sent", "started_at", "finished_at",
-             "reason", "attempts")  # fmt: skip
+    names = ("run_id", "app_id", "kind", "status", "full_read", "triggered_by", "requests_sent", "started_at",
+             "finished_at", "reason", "attempts")  # fmt: skip
     return {**{name: getattr(run, name) for name in names}, "counts": dict(run.counts), "seconds": seconds}
 
 
-def _issue(issue: Any) -> Mapping[str, Any]:
+def issue_row(issue: Any) -> Mapping[str, Any]:
+    """An issue as a row of output."""
     return {name: getattr(issue, name) for name in COLUMNS}

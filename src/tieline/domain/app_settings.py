@@ -21,6 +21,7 @@ MAX_NAME: Final = 255
 MAX_SECRET: Final = 20_000
 MAX_INTERVAL_MINUTES: Final = 7 * 24 * 60
 DEFAULT_INTERVAL_MINUTES: Final = 5
+MAX_AUDIT_HOURS: Final = 31 * 24
 MAPPING_LISTS: Final = ("inbound_sync_mappings", "outbound_sync_mappings")
 
 _Check = Callable[[Any], str | None]
@@ -108,6 +109,13 @@ def _interval(value: Any) -> str | None:
     return f"Give whole minutes from 1 to {MAX_INTERVAL_MINUTES}."
 
 
+def _audit_hours(value: Any) -> str | None:
+    whole = isinstance(value, int | Decimal) and not isinstance(value, bool) and value == int(value)
+    if whole and 0 <= value <= MAX_AUDIT_HOURS:
+        return None
+    return f"Give whole hours from 1 to {MAX_AUDIT_HOURS}, or 0 for never."
+
+
 def _names(value: Any) -> str | None:
     listed = isinstance(value, list) and len(value) <= MAX_FALLBACKS and all(_is_name(name) for name in value)
     return None if listed else f"Give a list of at most {MAX_FALLBACKS} names of CRM fields."
@@ -147,6 +155,8 @@ _MEMBERS: Mapping[str, _Check] = {
     "time_zone": _zone,
     "fallback_phone_fields": _names,
     "sync_interval_minutes": _interval,
+    "audit_interval_hours": _audit_hours,
+    "calculated_interval_hours": _audit_hours,
 }
 
 _LINE: Mapping[str, _Check] = {

@@ -15,6 +15,7 @@ class WakeKind(StrEnum):
     ANALYSIS = "analysis"
     PUSH = "push"
     ACTIVITY = "activity"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 Works across organisations, since it is a worker's view; nothing in it is ever shown to anybody.
 """
 
+from tieline.domain.audit import DEFAULT_AUDIT_HOURS, DEFAULT_CALCULATED_HOURS
 from tieline.ports.jobs import JobQueue, Wake, WakeKind
 from tieline.store.pool import Pool, Queries
 
 _sql = Queries("schedule")
+_audit_sql = Queries("audit")
+_AUDIT_HOURS = {"audit_hours": DEFAULT_AUDIT_HOURS, "calculated_hours": DEFAULT_CALCULATED_HOURS}
 
 
 class DueWork:
@@ -31,8 +34,12 @@ class DueWork:
         return len(wakes)
 
     async def sweep(self) -> int:
-        """Wakes for everything that has work; how many wake-ups. One too many costs a look, one too few nothing."""
+        """Wakes for everything that has work; how many wake-ups. One too many costs a look, one too few nothing.
+
+        Audits come round in hours, so their clock is looked at here and not each second.
+        """
         async with self._pool.connection() as conn, conn.transaction():
+            await conn.execute(_audit_sql["queue_due"], _AUDIT_HOURS)
             rows = await (await conn.execute(_sql["work"])).fetchall()
             wakes = [Wake(WakeKind(row["kind"]), row["org_id"], row["app_id"]) for row in rows]
             await self._jobs.enqueue(conn, wakes)

@@ -1,7 +1,7 @@
-"""Runs: one execution of the inbound flow for an app, from queued to succeeded or failed, with its counts.
+"""Runs: one execution of the inbound flow or of an audit for an app, from queued to succeeded or failed, with counts.
 
-One is in flight per app, which the table itself enforces. This module must never decide whether to try again:
-`worker.retry` does.
+One sync and one audit are in flight per app, which the table itself enforces. This module must never decide whether
+to try again: `worker.retry` does.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
+from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from tieline.ports.clock import Ids, to_ms
@@ -19,7 +20,10 @@ from tieline.store.pool import Connection, Pool, Queries
 
 Trigger: TypeAlias = Literal["manual", "cron", "webhook"]
 _sql = Queries("runs")
+_audit_sql = Queries("audit")
 _issues_sql = Queries("issues")
+AuditKind: TypeAlias = Literal["audit", "calculated"]
+_AUDITS = ("audit", "calculated")
 
 # Counts whose items were not taken over; everything else that was read counts as done.
 _FAILED = ("failed", "skipped")
@@ -29,7 +33,9 @@ class RunInProgressError(Exception):
     """A sync of this app is queued or running; `run` is it."""
 
     def __init__(self, run: "Run") -> None:
-        super().__init__(f"A sync of {run.app_id} is already {run.status} ({run.run_id}); wait for its end.")
+        super().__init__(
+            f"{_named(run)} of {run.app_id} is already {run.status} ({run.run_id}); wait for its end."
+        )
         self.run = run
 
 
@@ -120,6 +126,36 @@ class Runs:
             await self._jobs.enqueue(conn, [Wake(WakeKind.INBOUND, org_id, app_id)])
         return run
 
+    async def queue_audit(
+        self, org_id: str, app_id: str, *, kind: AuditKind = "audit", triggered_by: Trigger
+    ) -> Run:
+        """A new audit, and the wake-up for it. Raises RunInProgressError, UnknownAppError."""
+        values = {
+            "org_id": org_id, "app_id": app_id, "run_id": self._ids.new("run"), "kind": kind,
+            "triggered_by": triggered_by,
+        }  # fmt: skip
+        async with self._pool.connection() as conn, conn.transaction():
+            run = await _first(conn, _audit_sql["queue"], values)
+            if run is None:
+                present = await _first(conn, _audit_sql["in_flight"], values)
+                if present is not None:
+                    raise RunInProgressError(present)
+                raise UnknownAppError(f"There is no app {app_id}.")
+            await self._jobs.enqueue(conn, [Wake(WakeKind.AUDIT, org_id, app_id)])
+        return run
+
+    async def due_audit(self, org_id: str, app_id: str) -> Run | None:
+        """The audit that may be taken up now."""
+        return await self._read_audit("due", org_id, app_id)
+
+    async def audit_in_flight(self, org_id: str, app_id: str) -> Run | None:
+        """The audit that is queued or running, be it of calculated fields alone."""
+        return await self._read_audit("in_flight", org_id, app_id)
+
+    async def last_audit(self, org_id: str, app_id: str) -> Run | None:
+        """The newest whole audit, over or not."""
+        return await self._read_audit("last", org_id, app_id)
+
     async def due(self, org_id: str, app_id: str) -> Run | None:
         """The run that may be taken up now: it waits for nothing."""
         return await self._read("due", org_id=org_id, app_id=app_id)
@@ -155,7 +191,8 @@ class Runs:
             await check(conn, lease)
             values = {"delay": delay, "reason": reason, "counted": counted}
             if await _one(conn, "postpone", {"org_id": run.org_id, "run_id": run.run_id, **values}):
-                wake = Wake(WakeKind.INBOUND, run.org_id, run.app_id or "", delay_s=delay.total_seconds())
+                kind = WakeKind.AUDIT if run.kind in _AUDITS else WakeKind.INBOUND
+                wake = Wake(kind, run.org_id, run.app_id or "", delay_s=delay.total_seconds())
                 await self._jobs.enqueue(conn, [wake])
 
     async def succeed(self, lease: Lease, run: Run, reason: str | None = None) -> None:
@@ -182,10 +219,14 @@ class Runs:
             return ended
         issue = {
             **cause, "issue_id": self._ids.new("issue"), "kind": "run_failed", "severity": "error",
-            "message": f"A sync ended without success. {reason}", "app_id": run.app_id, "run_id": run.run_id,
+            "message": f"{_named(run)} ended without success. {reason}", "app_id": run.app_id, "run_id": run.run_id,
         }  # fmt: skip
         await conn.execute(_issues_sql["open"], issue)
         return ended
+
+    async def _read_audit(self, query: str, org_id: str, app_id: str) -> Run | None:
+        async with self._pool.connection() as conn:
+            return await _first(conn, _audit_sql[query], {"org_id": org_id, "app_id": app_id})
 
     async def _read(self, query: str, **values: object) -> Run | None:
         async with self._pool.connection() as conn:
@@ -201,8 +242,16 @@ async def add_progress(
 
 
 async def _one(conn: Connection, query: str, values: Mapping[str, object]) -> Run | None:
-    row = await (await conn.execute(_sql[query], values)).fetchone()
+    return await _first(conn, _sql[query], values)
+
+
+async def _first(conn: Connection, query: SQL, values: Mapping[str, object]) -> Run | None:
+    row = await (await conn.execute(query, values)).fetchone()
     return _run(row) if row else None
+
+
+def _named(run: Run) -> str:
+    return "An audit" if run.kind in _AUDITS else "A sync"
 
 
 def _run(row: Mapping[str, Any]) -> Run:

@@ -32,6 +32,7 @@ class RunBook(Protocol):
     """The runs of all apps; see `store.runs.Runs`. Of a run, only its id, status, attempts and lane are read here."""
 
     async def due(self, org_id: str, app_id: str) -> Any: ...
+    async def due_audit(self, org_id: str, app_id: str) -> Any: ...
     async def take_up(self, lease: Lease, run_id: str, *, most_attempts: int) -> Any: ...
     async def postpone(
         self, lease: Lease, run: Any, delay: timedelta, reason: str, *, counted: bool
@@ -40,6 +41,8 @@ class RunBook(Protocol):
     async def fail(self, lease: Lease, run: Any, reason: str) -> None: ...
 
 
+RunFlow: TypeAlias = Callable[[Any, Lease], Awaitable[None]]
+"""Works on one run under its lane's lease, until its end."""
 LiveFlow: TypeAlias = Callable[[str, str, Lease], Awaitable[float | None]]
 """(org id, app id, lease) -> seconds until there is more to do, or None."""
 
@@ -48,7 +51,8 @@ LiveFlow: TypeAlias = Callable[[str, str, Lease], Awaitable[float | None]]
 class Flows:
     """The flows, wired. `refusals` are exceptions of theirs that only a person's change can cure."""
 
-    inbound: Callable[[Any, Lease], Awaitable[None]]
+    inbound: RunFlow
+    audit: RunFlow
     push: LiveFlow
     activity: LiveFlow
     analysis: Callable[[str], Awaitable[float | None]]
@@ -83,23 +87,32 @@ class Jobs:
     def handlers(self) -> Mapping[WakeKind, Handler]:
         """A handler for every kind of wake-up."""
         return {
-            WakeKind.INBOUND: self._inbound,
+            WakeKind.INBOUND: self._run_pass(self._runs.due, self._flows.inbound, self._flows.reconnect),
+            WakeKind.AUDIT: self._run_pass(self._runs.due_audit, self._flows.audit),
             WakeKind.ANALYSIS: self._analysis,
             WakeKind.PUSH: self._live_pass(self._flows.push),
             WakeKind.ACTIVITY: self._live_pass(self._flows.activity),
         }
 
-    async def _inbound(self, wake: Wake) -> None:
-        try:
-            await self._inbound_in_lane(wake)
-        except LeaseLostError:
-            _log.info("%s: the lane was lost", wake.dedupe_key)
+    def _run_pass(
+        self,
+        due: Callable[[str, str], Awaitable[Any]],
+        flow: RunFlow,
+        without_run: Callable[[str, str], Awaitable[None]] | None = None,
+    ) -> Handler:
+        async def handler(wake: Wake) -> None:
+            try:
+                run = await due(wake.org_id, wake.app_id)
+                if run is not None:
+                    await self._in_run_lane(wake, run, flow)
+                elif without_run is not None:
+                    await without_run(wake.org_id, wake.app_id)
+            except LeaseLostError:
+                _log.info("%s: the lane was lost", wake.dedupe_key)
 
-    async def _inbound_in_lane(self, wake: Wake) -> None:
-        run = await self._runs.due(wake.org_id, wake.app_id)
-        if run is None:
-            await self._flows.reconnect(wake.org_id, wake.app_id)
-            return
+        return handler
+
+    async def _in_run_lane(self, wake: Wake, run: Any, flow: RunFlow) -> None:
         async with held_lane(self._leases, wake.org_id, wake.app_id, run.lane, self._owner) as lease:
             if lease is None:
                 await self._flows.wake(Wake(wake.kind, wake.org_id, wake.app_id, delay_s=RUN_BUSY_S))
@@ -107,11 +120,11 @@ class Jobs:
             taken = await self._runs.take_up(lease, run.run_id, most_attempts=MOST_ATTEMPTS)
             if taken is None or taken.status != "running":
                 return
-            await self._run_inbound(wake, taken, lease)
+            await self._work_on(wake, taken, lease, flow)
 
-    async def _run_inbound(self, wake: Wake, run: Any, lease: Lease) -> None:
+    async def _work_on(self, wake: Wake, run: Any, lease: Lease, flow: RunFlow) -> None:
         try:
-            await self._flows.inbound(run, lease)
+            await flow(run, lease)
         except (CrmError, ConflictError) as error:
             match self._decide(error, run.attempts):
                 case RetryAfter(delay, counted):

@@ -37,7 +37,13 @@ from tieline.ports.jobs import Handler, Wake, WakeKind
 
 _log = logging.getLogger(__name__)
 
-_PRIORITIES = {WakeKind.ANALYSIS: 30, WakeKind.PUSH: 20, WakeKind.ACTIVITY: 10, WakeKind.INBOUND: 0}
+_PRIORITIES = {
+    WakeKind.ANALYSIS: 30,
+    WakeKind.PUSH: 20,
+    WakeKind.ACTIVITY: 10,
+    WakeKind.INBOUND: 0,
+    WakeKind.AUDIT: 0,
+}
 _KEEPALIVE = {
     "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": 10_000,

@@ -12,6 +12,7 @@ from tieline.bootstrap import Tieline
 from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
+from tieline.flows.audit import AuditFlow
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.creating import CreatingFlow
 from tieline.flows.inbound import InboundFlow, InboundRun
@@ -22,6 +23,7 @@ from tieline.ports.crm import CrmSession
 from tieline.ports.jobs import Wake, WakeKind
 from tieline.ports.store import Lane, Lease
 from tieline.store.apps import UnknownAppError
+from tieline.store.audit import PostgresAudits
 from tieline.store.runs import Run
 from tieline.worker.jobs import Flows, Jobs
 from tieline.worker.queue import PgQueue
@@ -54,6 +56,7 @@ class WiredFlows:
         self._live_sessions: dict[tuple[object, ...], tuple[datetime, CrmSession]] = {}
         store, clock, ids = tieline.store, tieline.clock, tieline.ids
         self._inbound = InboundFlow(store, clock, ids)
+        self._audit = AuditFlow(store, PostgresAudits(), self._inbound, clock, ids)
         self._outbound = OutboundFlow(store, clock, ids)
         self._activity = ActivityFlow(store, clock)
         self._creating = CreatingFlow(store, clock, ids)
@@ -63,6 +66,7 @@ class WiredFlows:
         """The flows for the handlers."""
         return Flows(
             inbound=self.inbound,
+            audit=self.audit,
             push=self.push,
             activity=self.activity,
             analysis=self.analysis,
@@ -94,6 +98,12 @@ class WiredFlows:
         await self._tieline.issues.settle_for_app(lease.org_id, lease.app_id, _REFUSED, "the CRM lets us in")
         for kind in (WakeKind.PUSH, WakeKind.ACTIVITY):
             await self.wake(Wake(kind, lease.org_id, lease.app_id))
+
+    async def audit(self, run: Run, lease: Lease) -> None:
+        """One audit, with the schema as it is now."""
+        ready = await self._ready(lease.org_id, lease.app_id, lease.lane, live_schema=True)
+        audit = InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, True)
+        await self._audit.run(audit, ready.schema, calculated=run.kind == "calculated")
 
     async def push(self, org_id: str, app_id: str, lease: Lease) -> float | None:
         """Pushes until nothing is dirty that may be pushed now."""

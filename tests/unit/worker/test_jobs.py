@@ -53,6 +53,9 @@ class World:
     async def due(self, org_id: str, app_id: str) -> FakeRun | None:
         return self.run
 
+    async def due_audit(self, org_id: str, app_id: str) -> FakeRun | None:
+        return self.run
+
     async def take_up(self, lease: Lease, run_id: str, *, most_attempts: int) -> FakeRun | None:
         return self.taken
 
@@ -98,7 +101,7 @@ class World:
 
     def flows(self) -> Flows:
         return Flows(
-            inbound=self.inbound, push=self.flow, activity=self.flow, analysis=self.flow,
+            inbound=self.inbound, audit=self.inbound, push=self.flow, activity=self.flow, analysis=self.flow,
             reconnect=self.reconnect, stop_app=self.stop_app, wake=self.wake, refusals=(NotConfiguredError,),
         )  # fmt: skip
 

@@ -25,7 +25,7 @@ from tieline.store.runs import RunInProgressError, job_status
 router = APIRouter(route_class=ApiRoute, tags=["CRM"])
 ServicesOf = Annotated[Services, Depends(services_of)]
 
-_NOT_LINKED = "No CRM app is linked: name one as app_id with update-crm-config."
+NOT_LINKED = "No CRM app is linked: name one as app_id with update-crm-config."
 
 
 class SchemaFieldOut(BaseModel):
@@ -63,7 +63,7 @@ async def get_crm_schema(
     """The CRM's contact fields, read now. Without `app_id` those of the linked app."""
     app_id = app_id or (await services.configs.get(caller.org_id)).app_id
     if app_id is None:
-        raise HTTPException(400, _NOT_LINKED)
+        raise HTTPException(400, NOT_LINKED)
     await known_app(connections, caller.org_id, app_id)
     try:
         app, schema = await connections.connecting.read_schema(caller.org_id, app_id)
@@ -83,10 +83,10 @@ async def run_sync_job(caller: CallerOf, services: ServicesOf, connections: Conn
     """Queues a full sync of the linked app. Refused while one is queued or running."""
     app_id = (await services.configs.get(caller.org_id)).app_id
     if app_id is None:
-        raise HTTPException(400, _NOT_LINKED)
+        raise HTTPException(400, NOT_LINKED)
     app = await known_app(connections, caller.org_id, app_id)
     if not app.may_run:
-        raise HTTPException(400, _why_not(app))
+        raise HTTPException(400, why_not(app))
     try:
         run = await connections.runs.queue(caller.org_id, app_id, full_read=True, triggered_by="manual")
     except RunInProgressError as error:
@@ -126,7 +126,7 @@ def _field_json(crm: CrmField) -> dict[str, Any]:
     )
 
 
-def _why_not(app: AppConfig) -> str:
+def why_not(app: AppConfig) -> str:
     """Why no sync can start, and what to do."""
     if app.stopped_reason is not None:
         return f"The app is stopped. {app.stopped_reason}"

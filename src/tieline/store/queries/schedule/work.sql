@@ -30,9 +30,9 @@ or r.creates and exists (
     where c.org_id = r.org_id and c.tenant_key = r.tenant_key and c.status <> 'done' and c.due_at <= clock_timestamp()
 )
 union all
-select 'inbound', n.org_id, n.app_id
+select case when n.kind = 'inbound' then 'inbound' else 'audit' end, n.org_id, n.app_id
 from run n
-where n.kind = 'inbound' and n.status in ('queued', 'running')
+where n.kind in ('inbound', 'audit', 'calculated') and n.status in ('queued', 'running')
     and (n.not_before is null or n.not_before <= clock_timestamp())
     and not exists (
         select from lease s
