@@ -116,7 +116,7 @@ async def log_conversations(plan: Plan, **setting: float) -> Measured:
         calls = await _end_calls(world, targets)
 
         async def finished() -> bool:
-            return await world.one("select count(*) from activity where status = 'done'") == len(calls)
+            return bool(await world.one("select count(*) from activity where status = 'done'") == len(calls))
 
         storm = Storm(world, "activity", rng, plan.stint_s, plan.tell)
         felt = await storm.rage(plan.harms, finished)

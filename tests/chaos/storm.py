@@ -17,6 +17,7 @@ from tests.chaos.world import Worker, World
 
 PATIENCE_S = 400.0
 _LANES = {"page": ("backfill", "recurring"), "push": ("live",), "activity": ("live",)}
+_WORK = {"page": ["page"], "push": ["push", "settle"], "activity": ["activity"]}
 
 Harm: TypeAlias = Literal["kill", "freeze"]
 What: TypeAlias = Literal["page", "push", "activity"]
@@ -104,7 +105,7 @@ class Storm:
                     return None, 0.0
                 await refill()
             began = await self.world.rows(
-                "select 1 from chaos_write where what = %s and at > %s limit 1", self.what, since
+                "select 1 from chaos_write where what = any(%s) and at > %s limit 1", _WORK[self.what], since
             )
             holder = await self.world.holder(*_LANES[self.what])
             if not began or holder is None:
@@ -123,13 +124,9 @@ class Storm:
         """Seconds from then to the first write by a worker that is not the victim; None if there is no work left."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            seconds = await self.world.one(
-                "select extract(epoch from min(at) - %s)::float8 from chaos_write"
-                " where what = %s and at > %s and writer <> %s",
-                since, self.what, since, victim.name,
-            )  # fmt: skip
-            if seconds is not None:
-                return float(seconds)
+            worked_at = await self.world.first_other(_WORK[self.what], since, victim)
+            if worked_at is not None:
+                return (worked_at - since).total_seconds()
             if await finished():
                 return None
             await asyncio.sleep(0.01)

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, LiteralString
@@ -51,6 +52,10 @@ _NOTES: tuple[LiteralString, ...] = (
     """create trigger chaos_push after update on link for each row
        when (old.confirmed_write_at is distinct from new.confirmed_write_at)
        execute function chaos_note('push', 'live')""",
+    # After a takeover the look at the CRM may settle what was in flight, with nothing to write. Inbound settles, too.
+    """create trigger chaos_settle after update on link for each row
+     when (old.state is distinct from new.state and old.confirmed_write_at is not distinct from new.confirmed_write_at)
+       execute function chaos_note('settle', 'live')""",
     """create trigger chaos_activity after update on activity for each row
        when (old.activity_id is distinct from new.activity_id or old.intent_at is distinct from new.intent_at)
        execute function chaos_note('activity', 'live')""",
@@ -137,12 +142,26 @@ class World:
     async def strangers(self) -> list[dict[str, Any]]:
         """Writes by a worker that did not hold the lane; there must be none."""
         pids = {worker.name: str(worker.pid) for worker in self.workers}
-        found = await self.rows("select * from chaos_write where writer like 'worker%%' order by id")
-        return [
-            row
-            for row in found
-            if pids[row["writer"]] not in {owner.split(":")[-2] for owner in row["holders"] or ()}
-        ]
+        found = await self.rows(
+            "select * from chaos_write where writer like 'worker%%' and what <> 'settle' order by id"
+        )
+        return [row for row in found if pids[row["writer"]] not in _pids(row["holders"])]
+
+    async def first_other(self, what: list[str], since: datetime, victim: Worker) -> datetime | None:
+        """When another worker, in a lane that it held, first committed such work."""
+        pids = {worker.name: str(worker.pid) for worker in self.workers}
+        found = await self.rows(
+            "select distinct on (writer, holders) at, writer, holders from chaos_write"
+            " where what = any(%s) and at > %s and writer <> %s and writer like 'worker%%'"
+            " order by writer, holders, id",
+            what, since, victim.name,
+        )  # fmt: skip
+        return min((row["at"] for row in found if pids[row["writer"]] in _pids(row["holders"])), default=None)
+
+
+def _pids(owners: list[str] | None) -> set[str]:
+    """The process ids in owners of lanes (host:pid:chance)."""
+    return {owner.split(":")[-2] for owner in owners or ()}
 
 
 @asynccontextmanager
