@@ -20,6 +20,7 @@ from tests.integration.flows.house import APP, ORG, House
 
 from tieline.flows.configuration import ConfigurationError
 from tieline.ports.errors import TransientError
+from tieline.ports.work import ConversationKey
 
 NUMBER = "+14155550100"
 
@@ -204,6 +205,31 @@ async def test_a_crm_that_suddenly_shows_nobody_is_not_believed(home: House) -> 
     assert counts["not_touched"] >= 60
     assert "audit_stopped" in await home.issues()
     assert not await home.rows("select 1 from link where status = 'missing'")
+
+
+async def test_a_conversation_that_the_crm_has_twice_is_told_until_it_has_it_once(home: House) -> None:
+    record = await alice(home)
+    await home.sync()
+    await home.conversation("call_1", NUMBER, {"call_summary": "Talked."})
+    await home.analyse()
+    assert await home.log() == 1
+    assert "second_activities" not in await audit(home)
+    kept = (await home.rows("select activity_id from activity"))[0]["activity_id"]
+    async with home.store.transaction() as uow:
+        rows = await uow.work.activities_of(ConversationKey(ORG, "retell", "call_1"))
+        conversation = await uow.work.conversation(rows[0].key, lock=False)
+    assert conversation is not None
+    session = await home.session()
+    second = await session.run(session.connector.create_activity(record, conversation.activity()))
+    assert (await audit(home))["second_activities"] == 1
+    told = (await home.rows("select * from issue where kind = 'second_activity' and closed_at is null"))[0]
+    assert kept in told["message"]
+    assert sorted(told["raw"]["activities"]) == sorted([kept, second.activity_id])
+    await home.admin(
+        "delete", object="Task" if home.provider == "salesforce" else "calls", id=second.activity_id
+    )
+    assert "second_activities" not in await audit(home)
+    assert await home.issues() == []
 
 
 async def test_nothing_is_audited_before_the_first_read(home: House) -> None:

@@ -7,7 +7,7 @@ asked. An update touches only what still holds what we wrote, as HubSpot showed 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,6 +52,7 @@ _STATUSES: Final[Mapping[str, str]] = {
 _NOT_ASSOCIATED = re.compile(r"associations are (?:not valid|invalid)", re.IGNORECASE)
 _TIMES: Final = frozenset({"hs_timestamp"})
 _BODIES: Final = frozenset(kind.body for kind in _KINDS.values())
+_LEFT_OUT: Final = "HubSpot left out activities that it lists; they are looked for again later."
 _NOT_UPDATED: Final = frozenset({"hs_communication_channel_type", "hs_communication_logged_from"})
 
 
@@ -79,21 +80,44 @@ def find_activity(contact_id: str, activity: Activity) -> Operation[ActivityRef 
     ids = yield from _associated(contact_id, kind.object_type)
     names = list(_properties(activity))
     for start in range(0, len(ids), paths.BATCH_LIMIT):
-        batch = ids[start : start + paths.BATCH_LIMIT]
-        body = {"inputs": [{"id": one} for one in batch], "properties": names}
-        path = f"{paths.objects(kind.object_type)}/batch/read"
-        answer = wire.batch_answer((yield Request("POST", path, json=body)))
-        told = {one.id for one in answer.results} | {one for error in answer.errors for one in error.ids()}
-        for found in answer.results:
-            if not found.archived and activity_text.has_key(
-                _text(found.properties.get(kind.body)), activity.key
-            ):
-                return ActivityRef(found.id, {name: found.properties.get(name) for name in names})
-        if not told.issuperset(batch):
-            raise MalformedAnswerError(
-                "HubSpot left out activities that it lists; they are looked for again later."
-            )
+        found, complete = yield from _with_key(
+            kind, ids[start : start + paths.BATCH_LIMIT], names, activity.key
+        )
+        if found:
+            return ActivityRef(found[0].id, {name: found[0].properties.get(name) for name in names})
+        if not complete:
+            raise MalformedAnswerError(_LEFT_OUT)
     return None
+
+
+def activity_ids(contact_id: str, activity: Activity) -> Operation[Sequence[str]]:
+    """Ids of all activities with this key among those of the contact, newest first."""
+    kind = _KINDS[activity.type]
+    ids = yield from _associated(contact_id, kind.object_type)
+    with_key: list[str] = []
+    for start in range(0, len(ids), paths.BATCH_LIMIT):
+        batch = ids[start : start + paths.BATCH_LIMIT]
+        found, complete = yield from _with_key(kind, batch, [kind.body], activity.key)
+        if not complete:
+            raise MalformedAnswerError(_LEFT_OUT)
+        with_key += [one.id for one in found]
+    return sorted(with_key, key=ids.index)
+
+
+def _with_key(
+    kind: _Kind, batch: Sequence[str], names: Sequence[str], key: str
+) -> Operation[tuple[list[wire.CrmObject], bool]]:
+    """Those of a batch that have the key, and whether HubSpot answered for all of it."""
+    body = {"inputs": [{"id": one} for one in batch], "properties": list(names)}
+    path = f"{paths.objects(kind.object_type)}/batch/read"
+    answer = wire.batch_answer((yield Request("POST", path, json=body)))
+    told = {one.id for one in answer.results} | {one for error in answer.errors for one in error.ids()}
+    found = [
+        one
+        for one in answer.results
+        if not one.archived and activity_text.has_key(_text(one.properties.get(kind.body)), key)
+    ]
+    return found, told.issuperset(batch)
 
 
 def _associated(contact_id: str, object_type: str) -> Operation[list[str]]:

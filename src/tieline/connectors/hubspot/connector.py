@@ -162,6 +162,10 @@ class HubSpotConnector:
         """See `activities.find_activity`."""
         return activities.find_activity(contact_id, activity)
 
+    def activity_ids(self, contact_id: str, activity: Activity) -> Operation[Sequence[str]]:
+        """All activities with the key among the contact's."""
+        return activities.activity_ids(contact_id, activity)
+
     def update_activity(
         self, activity_id: str, activity: Activity, written: Mapping[str, Any]
     ) -> Operation[ActivityRef]:

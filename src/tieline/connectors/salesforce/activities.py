@@ -5,11 +5,11 @@ https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_r
 https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_task.htm
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from tieline.connectors.salesforce.wire import CORE, full_id, literal, select_all, sobject_path
+from tieline.connectors.salesforce.wire import CORE, Row, full_id, literal, select_all, sobject_path
 from tieline.connectors.salesforce.writing import created_id
 from tieline.domain import instants
 from tieline.domain.activities import Activity, ConversationDirection, ConversationType
@@ -50,13 +50,24 @@ def create_activity(contact_id: str, activity: Activity) -> Operation[ActivityRe
 
 def find_activity(activity: Activity) -> Operation[ActivityRef | None]:
     """The oldest Task with the key, archived ones included; deleted ones do not count."""
+    rows = yield from _with_key(activity)
+    if not rows:
+        return None
+    return ActivityRef(full_id(str(rows[0]["Id"])), {name: rows[0].get(name) for name in _UPDATEABLE})
+
+
+def activity_ids(activity: Activity) -> Operation[Sequence[str]]:
+    """Ids of all Tasks with the key, the oldest first."""
+    rows = yield from _with_key(activity)
+    return [full_id(str(row["Id"])) for row in rows]
+
+
+def _with_key(activity: Activity) -> Operation[Sequence[Row]]:
     soql = (
         f"{_SELECT} WHERE CallObject = {literal(activity.key)} AND IsDeleted = false ORDER BY CreatedDate, Id"
     )
     rows, _ = yield from select_all(soql, deleted=True)
-    if not rows:
-        return None
-    return ActivityRef(full_id(str(rows[0]["Id"])), {name: rows[0].get(name) for name in _UPDATEABLE})
+    return rows
 
 
 def update_activity(

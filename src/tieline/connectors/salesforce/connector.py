@@ -140,6 +140,10 @@ class SalesforceConnector:
         """By the key alone: a merge may have moved the Task to another contact."""
         return activities.find_activity(activity)
 
+    def activity_ids(self, contact_id: str, activity: Activity) -> Operation[Sequence[str]]:
+        """All Tasks with the key, on whatever contact."""
+        return activities.activity_ids(activity)
+
     def update_activity(
         self, activity_id: str, activity: Activity, written: Mapping[str, Any]
     ) -> Operation[ActivityRef]:
