@@ -27,6 +27,7 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("DELETE", "/delete-contact/{contact_id}"): None,
     ("POST", "/list-contacts"): {"filter_criteria": {"phone_number": {"type": "string", "op": "eq", "value": PHONE}}},
     ("GET", "/list-contact-conversations/{contact_id}"): None,
+    ("GET", "/explain-contact-field/{contact_id}/{field_name}"): None,
     ("GET", "/get-crm-config"): None,
     ("POST", "/update-crm-config"): {"app_id": "{app_id}"},
     ("GET", "/get-contact-dynamic-variables/{phone_number}"): None,
@@ -74,7 +75,12 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
             "contact_id": contact["contact_id"]}  # fmt: skip
     assert (await client.post("/conversations", json=call, headers=headers)).status_code == 201
     await world.services.accounts.add_webhook_secret(org_id, "retell", "key_theirs")
-    return org_id, {"{contact_id}": contact["contact_id"], "{app_id}": app_id, "{phone_number}": PHONE}
+    return org_id, {
+        "{contact_id}": contact["contact_id"],
+        "{app_id}": app_id,
+        "{phone_number}": PHONE,
+        "{field_name}": "note",
+    }
 
 
 async def _everything(world: World, org_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from tieline.api.body_limit import BodyLimit
 from tieline.api.errors import install_error_handlers
 from tieline.api.responses import JsonResponse
-from tieline.api.routers import apps, audit, config, contacts, context, conversations, sync, webhooks
+from tieline.api.routers import apps, audit, config, contacts, context, conversations, explain, sync, webhooks
 from tieline.api.routing import OpenRoute
 from tieline.api.schemas import ErrorOut, HealthOut
 from tieline.api.services import Services, services_of
@@ -25,6 +25,7 @@ ROUTERS: Sequence[APIRouter] = (
     sync.router,
     audit.router,
     context.router,
+    explain.router,
     conversations.router,
     webhooks.router,
 )

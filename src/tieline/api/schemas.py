@@ -126,6 +126,32 @@ class HealthOut(BaseModel):
     status: Literal["ok"]
 
 
+class ExplanationEntryOut(BaseModel):
+    """One change of a field, or one that did not stand. Times are epoch milliseconds."""
+
+    entry_id: int
+    outcome: Literal["set", "overruled", "withdrawn"]
+    value: Any
+    replaced: Any
+    source: str
+    source_kind: str
+    effective_timestamp: int
+    recorded_timestamp: int
+    source_ref: str | None = None
+    reason: str | None = None
+    run_id: str | None = None
+    evidence: Any = None
+
+
+class ExplanationOut(BaseModel):
+    """Where a field's value came from, the newest entry first."""
+
+    contact_id: str
+    field_name: str
+    value: Any
+    entries: list[ExplanationEntryOut]
+
+
 def documented(model: Any, status: int = 200, *errors: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: its success and the errors it can have."""
     described: dict[int | str, dict[str, Any]] = {

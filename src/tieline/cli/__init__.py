@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tieline.cli import audit, serve
+from tieline.cli import audit, explain, serve
 from tieline.cli.accounts import key_app, org_app
 from tieline.cli.apps import app_app
 from tieline.cli.contacts import contact_app
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 serve.register(app)
 audit.register(app)
+explain.register(app)
 for _name, _group in (
     ("org", org_app), ("key", key_app), ("app", app_app), ("field", field_app), ("mapping", mapping_app),
     ("sync", sync_app), ("contact", contact_app), ("issue", issue_app),

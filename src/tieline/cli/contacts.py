@@ -25,9 +25,7 @@ def show_contact(
 
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
-        found = await tieline.contacts.get(org_id, contact) or await _by_phone(tieline, org_id, contact)
-        if found is None:
-            raise CommandError(f"There is no contact {contact}.", Exit.NOT_FOUND)
+        found = await find_contact(tieline, org_id, contact)
         print_members(asdict(found), as_json=as_json)
 
     with_tieline(ctx, work)
@@ -52,6 +50,14 @@ def list_contacts(
             note(f"{len(page.items)} of {page.total} contacts")
 
     with_tieline(ctx, work)
+
+
+async def find_contact(tieline: Tieline, org_id: str, contact: str) -> Contact:
+    """A contact by id or number. Raises CommandError when there is none."""
+    found = await tieline.contacts.get(org_id, contact) or await _by_phone(tieline, org_id, contact)
+    if found is None:
+        raise CommandError(f"There is no contact {contact}.", Exit.NOT_FOUND)
+    return found
 
 
 async def _by_phone(tieline: Tieline, org_id: str, text: str) -> Contact | None:
