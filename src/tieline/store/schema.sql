@@ -129,6 +129,29 @@ create table contact_alias (
 );
 create index contact_alias_contact on contact_alias (org_id, contact_id);
 
+-- What moved when a contact became part of another, so that it can be undone. One row per merge; a merge made anew after
+-- an undo is another row.
+create table contact_merge (
+    org_id text not null references organisation,
+    merge_id bigint generated always as identity,
+    survivor_id text not null,
+    loser_id text not null,
+    reason text not null default '',
+    filled jsonb not null default '{}',        -- by field that took the loser's value: what the survivor had before
+    survivor_number text,                      -- the survivor's number then
+    survivor_last_at timestamptz,              -- the survivor's last_conversation_at then
+    conversations jsonb not null default '[]', -- [platform, conversation_id] of each that moved
+    own_conversations jsonb not null default '[]', -- of each that the survivor had with a number of the loser's
+    links jsonb not null default '[]',         -- [tenant_key, external_id] of each record that was the loser's
+    aliases jsonb not null default '[]',       -- numbers that the survivor got
+    issues jsonb not null default '[]',        -- ids of the open issues that moved
+    merged_at timestamptz not null default now(),
+    undone_at timestamptz,
+    primary key (org_id, merge_id)
+);
+create unique index contact_merge_standing on contact_merge (org_id, loser_id) where undone_at is null;
+create index contact_merge_survivor on contact_merge (org_id, survivor_id) where undone_at is null;
+
 -- A record of a CRM tenant that was read, and its tie to a contact. The tie is a link when status is 'open'.
 create table link (
     org_id text not null references organisation,

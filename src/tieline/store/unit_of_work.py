@@ -14,7 +14,6 @@ from psycopg.types.json import Jsonb
 from tieline.domain.changeset import (
     Changeset,
     ContactChange,
-    ContactMerge,
     ContactState,
     LinkState,
     NewContact,
@@ -23,7 +22,7 @@ from tieline.ports.clock import Ids
 from tieline.ports.errors import ConflictError
 from tieline.ports.jobs import JobQueue, Wake, WakeKind
 from tieline.ports.store import Lease, Origin, ReadState
-from tieline.store import rows
+from tieline.store import merge_writes, rows
 from tieline.store.creations import PostgresCreations
 from tieline.store.leases import check
 from tieline.store.pool import Connection, Pool, Queries
@@ -123,18 +122,20 @@ class PostgresUnitOfWork:
         org = {"org_id": org_id}
         # Numbers and links pass from one row to another within one changeset: givers come before takers.
         changing = [change for change in changeset.contact_changes if rows.changes_something(change)]
-        await self._end_merged(org_id, changeset.contact_merges)
+        await merge_writes.end_merged(self.connection, org_id, changeset.contact_merges)
         await self._park_numbers(org_id, changing)
         self.contacts_added += len(changeset.new_contacts)
         await self._write("insert_contacts", org, [rows.new_contact_row(c) for c in changeset.new_contacts])
         await self._write("update_contacts", org, [rows.contact_change_row(c) for c in changing])
+        await merge_writes.undo_merges(self.connection, org_id, changeset.contact_unmerges)
         await self._drop_aliases(org_id, changeset.dropped_aliases)
         await self._write("upsert_links", {**org, "tenant_key": changeset.tenant_key},
                           [rows.link_to_row(link) for link in changeset.links])  # fmt: skip
-        await self._move_merged(org_id, changeset.contact_merges)
+        await merge_writes.move_merged(self.connection, org_id, changeset.contact_merges)
         await self._write("insert_aliases", org, [_alias_row(a) for a in changeset.aliases])
         await self._ledger(org_id, changeset, origin)
         await self._issues(org_id, changeset, origin)
+        await self._ambiguous_aliases(org_id, changeset)
         dirtied = [
             c.contact_id for c in changeset.contact_changes if c.mark_dirty and rows.changes_something(c)
         ]
@@ -192,16 +193,6 @@ class PostgresUnitOfWork:
         }  # fmt: skip
         await self._run("save_read_state", values, rows=False)
 
-    async def _end_merged(self, org_id: str, merges: Sequence[ContactMerge]) -> None:
-        """The losers let go of their numbers; their ids resolve to the survivors from now on."""
-        for name in ("merge_counts", "merge_contacts"):
-            await self._write(name, {"org_id": org_id}, _merge_rows(merges))
-
-    async def _move_merged(self, org_id: str, merges: Sequence[ContactMerge]) -> None:
-        """What hangs on the losers moves, once the links that the plan closes are closed."""
-        for kind in ("conversation", "activity", "creation", "link", "aliases"):
-            await self._write(f"merge_move_{kind}", {"org_id": org_id}, _merge_rows(merges))
-
     async def _park_numbers(self, org_id: str, changing: Sequence[ContactChange]) -> None:
         moving = [change.contact_id for change in changing if change.phone_number is not None]
         if moving:
@@ -248,6 +239,11 @@ class PostgresUnitOfWork:
         if await self._run("conversations_due_again", values):
             await self.wake(Wake(WakeKind.ANALYSIS, org_id))
 
+    async def _ambiguous_aliases(self, org_id: str, changeset: Changeset) -> None:
+        notes, settled = await merge_writes.ambiguous(self.connection, org_id, changeset)
+        if notes or settled:
+            await self._issues(org_id, Changeset(issues=notes, closed_causes=settled), Origin())
+
     async def _wake_push(self, org_id: str) -> None:
         linked = await self._run("linked_app", {"org_id": org_id})
         if linked:
@@ -284,10 +280,6 @@ class PostgresStore:
             raise ConflictError("another unit of work changed the same rows first") from error
         self._statistics.added(unit.contacts_added)
         await self._statistics.renew_if_due(self._pool)
-
-
-def _merge_rows(merges: Sequence[ContactMerge]) -> list[dict[str, str]]:
-    return [{"survivor_id": m.survivor_id, "loser_id": m.loser_id} for m in merges]
 
 
 def _alias_row(alias: Any) -> dict[str, str]:

@@ -1,0 +1,3 @@
+select phone_number from contact where org_id = %(org_id)s and contact_id = any(%(contact_ids)s)
+union
+select phone_number from contact_alias where org_id = %(org_id)s and contact_id = any(%(contact_ids)s)
