@@ -22,7 +22,10 @@ from tieline.domain.values import Value, as_text, is_empty
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a conversation did to one mapped field. `contribution` is its value, or the statements that it added."""
+    """What a conversation did to one mapped field. `contribution` is its value, or the statements that it added.
+
+    A model may reword what was there: then it is the whole text before and after, since no statement is only ours.
+    """
 
     analysis_data_name: str
     field_name: str
@@ -195,8 +198,10 @@ class _Planner:
             return
         self._change(spec, standing, merged, LedgerOutcome.SET, f"merge: {answer.engine}")
         had = {compare_key(s) for s in statements(need.old)}
+        has = {compare_key(s) for s in statements(merged)}
         added = [s for s in statements(merged) if compare_key(s) not in had]
-        self._remember(mapping, "set", added)
+        reworded = {"before": need.old, "after": merged}
+        self._remember(mapping, "set", added if had <= has else reworded)
 
     def _without_own(
         self, mapping: AnalysisMapping, spec: FieldSpec, standing: Value, earlier: Application | None
@@ -204,6 +209,9 @@ class _Planner:
         """The field as if this conversation's earlier analysis had not contributed, where that still stands."""
         if earlier is None or earlier.outcome != "set":
             return standing
+        if mapping.update_mode is UpdateMode.MERGE and isinstance(earlier.contribution, Mapping):
+            untouched = standing == earlier.contribution.get("after")
+            return earlier.contribution.get("before") if untouched else standing
         if mapping.update_mode is UpdateMode.MERGE:
             mine = [s for s in earlier.contribution or () if isinstance(s, str)]
             return without(as_text(standing), mine) if standing is not None else None

@@ -62,7 +62,6 @@ async def test_a_late_conversation_does_not_replace_what_a_later_one_said(home: 
         "early", NUMBER, {"lead_qualification_status": "Contacted", "customer_notes": "Called before."},
         ended_ago=timedelta(minutes=5),
     )  # fmt: skip
-    await home.sql()
     await home.analyse()
     assert await home.value(NUMBER, "lead_status") == "Qualified"
     assert "Called before." in await notes(home), "a merge takes late text"

@@ -165,6 +165,20 @@ def test_a_version_that_does_not_fit_forgets_nothing_of_the_one_before() -> None
     assert contact.note == "Before.\nCorrected."
 
 
+def test_a_rerun_after_a_model_reworded_the_text_starts_from_what_was_there_before() -> None:
+    contact = Contact(note="Asked for a brochure.")
+    before = contact.state
+    rules = AnalysisRules([AnalysisMapping("said", "note", UpdateMode.MERGE)], FIELDS)
+    need = MergeNeeded("note", "Asked for a brochure.", "Wants a dmeo.")
+    answers = {need: Answer("Asked for a brochure and a dmeo.", "model")}
+    board = Board(Known(contacts={"c": before}), "", str)
+    said = Analysed("call", ENDED, "v1", {"said": "Wants a dmeo."})
+    made = plan_analysis(board, "c", said, rules, [], answers)
+    contact.state = board.contacts["c"]
+    contact.plan(UpdateMode.MERGE, "Wants a demo.", version="v2", earlier=made.applications)
+    assert contact.note == "Asked for a brochure.\nWants a demo."
+
+
 def test_a_merge_that_would_be_too_long_changes_nothing_and_says_so() -> None:
     old = "x" * (MAX_TEXT - 3)
     contact = Contact(note=old)
