@@ -8,6 +8,7 @@ import signal
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -40,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             began = time.monotonic()
             try:
                 measured = asyncio.run(_HISTORIES[what](plan))
-            except AssertionError as error:
-                print(f"  FAILED: {error}", flush=True)
+            except Exception:
+                # The others still have something to tell.
+                print(f"  FAILED:\n{traceback.format_exc()}", flush=True)
                 failed += 1
                 continue
             rows.append(_row(measured, plan.amount))
