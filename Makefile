@@ -15,7 +15,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env check test test-unit demo bench fmt lock ci-deps clean
+.PHONY: help env check test test-unit sim demo bench fmt lock ci-deps clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ test: env  ## the whole suite; says which tests were skipped and why
 
 test-unit: env  ## only the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+sim: env  ## live through SEEDS=1000 simulated histories (FROM=0), and tell the story of any that fails
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FROM),0) $(ARGS)
 
 demo: env  ## the walk-through on both CRMs (KEEP=1 leaves it running)
 	$(BIN)/tieline demo $(if $(KEEP),--keep) $(ARGS)
