@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from tieline.domain.activities import ConversationType
 from tieline.domain.changeset import Changeset, IssueNote, LinkStatus
 from tieline.flows.analysis import activity_hash
+from tieline.flows.configuration import failed_cause, failed_note
 from tieline.ports.clock import Clock
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import ActivityRef, Capability, CrmSession
@@ -140,7 +141,7 @@ class _Logging:
         )  # fmt: skip
         async with self._store.transaction(self._lease) as uow:
             await uow.work.save_activity(done)
-            changes = Changeset(closed_causes=[_cause(row)])
+            changes = Changeset(closed_causes=[_cause(row), failed_cause(self._app, "activity")])
             await uow.apply(self._app.org_id, changes, Origin(self._app.app_id))
 
     async def _target(self, uow: UnitOfWork, row: ActivityRow) -> str | None:
@@ -217,6 +218,9 @@ class _Logging:
         async with self._store.transaction(self._lease) as uow:
             stored = await self._stored(uow, row)
             await uow.work.save_activity(replace(stored, due_at=until, attempts=row.attempts + 1))
+            note = failed_note(self._app, "activity", error)
+            if note is not None:
+                await uow.apply(self._app.org_id, Changeset(issues=[note]), Origin(self._app.app_id))
 
     async def _stored(self, uow: UnitOfWork, row: ActivityRow) -> ActivityRow:
         found: Sequence[ActivityRow] = await uow.work.activities_of(row.key)

@@ -10,6 +10,7 @@ from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.mapping import FieldMapping, MappingSet, Policy, Problem, build_mapping_set
 from tieline.domain.update_modes import UpdateMode
 from tieline.ports.config import AppConfig, OrgConfig
+from tieline.ports.errors import CrmError, RateLimitedError, TransientError
 
 
 class ConfigurationError(Exception):
@@ -120,6 +121,18 @@ def _carries(schema: CrmSchema, mapping: FieldMapping, app: AppConfig) -> bool:
         return False
     checked = app.schema.get(mapping.external_field_name) if app.schema else None
     return checked is None or checked.kind is live.kind
+
+
+def failed_cause(app: AppConfig, what: str) -> str:
+    """The cause of the issue about a flow of an app (`what`: push, activity) that the CRM refuses as a whole."""
+    return f"failed:{app.app_id}:{what}"
+
+
+def failed_note(app: AppConfig, what: str, error: CrmError) -> IssueNote | None:
+    """What a person must see of an error, or None when time alone may cure it."""
+    if isinstance(error, TransientError | RateLimitedError):
+        return None
+    return IssueNote(failed_cause(app, what), f"{what}_failed", str(error), severity="error")
 
 
 def drift_cause(app: AppConfig, name: str) -> str:

@@ -5,7 +5,7 @@ again by itself: what may succeed later stays marked, with a time before which n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeGuard
 
@@ -14,7 +14,7 @@ from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.look import IN_FLIGHT_LASTS_MS
 from tieline.domain.plan_outbound import Confirmed, Denied, OutboundRules, PlannedWrite, plan_outbound, settle
 from tieline.domain.records import RemoteRecord
-from tieline.flows.configuration import Effective, drift_notes, effective
+from tieline.flows.configuration import Effective, drift_notes, effective, failed_cause, failed_note
 from tieline.flows.known import known_of_links, sweep_soon
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
@@ -155,7 +155,8 @@ class OutboundFlow:
                 async with self._store.transaction(push.lease) as uow:
                     known = await known_of_links(uow, app.org_id, app.app_id, app.tenant_key, list(writes))
                     changes = settle(answers, writes, known, rules, lambda: self._ids.new("contact"), expired)
-                    await uow.apply(app.org_id, changes, Origin(app.app_id))
+                    healed = [*changes.closed_causes, failed_cause(app, "push")]
+                    await uow.apply(app.org_id, replace(changes, closed_causes=healed), Origin(app.app_id))
                     if any(isinstance(answer, Denied) and answer.gone for answer in answers):
                         await sweep_soon(uow, app.org_id, app.app_id, app.tenant_key)
                 break
@@ -183,6 +184,10 @@ class OutboundFlow:
         if isinstance(error, RateLimitedError):
             wait = max(0.0, (error.until - self._clock.now()).total_seconds())
         await self._postpone_links(push, dirty, wait)
+        note = failed_note(push.app, "push", error)
+        if note is not None:
+            async with self._store.transaction(push.lease) as uow:
+                await uow.apply(push.app.org_id, Changeset(issues=[note]), Origin(push.app.app_id))
 
     async def _postpone_links(self, push: _Push, external_ids: Sequence[str], wait_s: float) -> None:
         """Waits twice as long after each attempt, 2 seconds to 10 minutes, and at least as long as the CRM asked."""

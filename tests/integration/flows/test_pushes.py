@@ -131,9 +131,11 @@ async def test_a_refused_batch_keeps_its_changes_and_lets_them_wait(
     with pytest.raises(error):
         await home.push()
     assert (await home.push()).looked == 0, "it is put off"
+    assert await home.issues() == (["push_failed"] if error is PermissionMissingError else [])
     await home.later(hours=1)
     await push_all(home)
     assert (await in_crm(home, record))["lead_status"] == "Qualified"
+    assert await home.issues() == []
 
 
 async def test_a_refused_token_loses_nothing(home: House) -> None:
