@@ -20,8 +20,8 @@ from tieline.domain.changeset import (
 from tieline.domain.fields import DO_NOT_CALL
 from tieline.domain.merging import without
 from tieline.domain.records import RemoteRecord, Removal
-from tieline.domain.values import Value
 from tieline.domain.statements import statements
+from tieline.domain.values import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def place(board: Board, record: RemoteRecord, numbers: Numbers, *, first_read: b
         board.counts["created"] += 1
     incumbent_id = board.primaries.get(contact_id)
     if incumbent_id is None or incumbent_id == record.external_id:
-        placed = _become_primary(board, link, contact_id)
+        placed = become_primary(board, link, contact_id)
         _relist_left(board, known, placed)
         if numbers.mapped in (None, board.contacts[contact_id].phone_number):
             return placed
@@ -75,9 +75,9 @@ def place(board: Board, record: RemoteRecord, numbers: Numbers, *, first_read: b
         return follow_number(board, placed, record, numbers, first_read=first_read)
     incumbent = board.links[incumbent_id]
     if first_read and not incumbent.pinned and _earlier(link, incumbent):
-        _withdraw_statements(board, contact_id, incumbent)
+        withdraw_statements(board, contact_id, incumbent)
         board.put_link(replace(incumbent, status=LinkStatus.SHARED, pairs={}, dirty=False))
-        placed = _become_primary(board, link, contact_id)
+        placed = become_primary(board, link, contact_id)
     else:
         placed = replace(link, status=LinkStatus.SHARED, contact_id=contact_id, pairs={})
         board.put_link(placed)
@@ -96,7 +96,7 @@ def _come_back(
     first_read: bool,
 ) -> LinkState:
     """A record that was gone is read again, and its contact is free: the link reopens with its base."""
-    opened = _become_primary(board, link, contact_id)
+    opened = become_primary(board, link, contact_id)
     if numbers.mapped is None:
         kept = board.contacts[contact_id].phone_number
         board.issue(_unusable(f"phone:{board.tenant_key}:{record.external_id}", record, numbers, kept=kept))
@@ -124,12 +124,12 @@ def follow_number(
     owner = board.by_number.get(numbers.mapped)
     if owner is not None and owner in board.primaries and owner != contact_id:
         _leave_to_sharers(board, old_number, record.external_id)
-        _withdraw_statements(board, contact_id, link)
+        withdraw_statements(board, contact_id, link)
         _withdraw_values(board, contact_id, lambda ref: ref == record_ref(board.tenant_key, link.external_id))
         shared = replace(seen, status=LinkStatus.SHARED, contact_id=owner, pairs={}, dirty=False)
         board.put_link(shared)
         board.drop_aliases(contact_id, link.phones[1:])
-        _close_about(board, record.external_id)
+        close_about(board, record.external_id)
         _list_shared(board, numbers.mapped)
         return shared
     if owner is not None and owner != contact_id:
@@ -167,7 +167,7 @@ def record_merged(board: Board, loser_ext: str, survivor_ext: str) -> None:
     survivor = board.links.get(survivor_ext) or LinkState(survivor_ext, None, LinkStatus.SKIPPED)
     gone = replace(loser, status=LinkStatus.MERGED, merged_into=survivor_ext, dirty=False, needs_read=False)
     board.put_link(gone)
-    _close_about(board, loser_ext)
+    close_about(board, loser_ext)
     _relist_left(board, loser, gone)
     # A record that a write did not find, or that was called deleted first, was the contact's until then.
     spoke = loser.status in (LinkStatus.OPEN, LinkStatus.MISSING, LinkStatus.DELETED)
@@ -199,7 +199,7 @@ def record_removed(board: Board, removal: Removal) -> None:
     was_primary = link.status in (LinkStatus.OPEN, LinkStatus.MISSING)
     gone = replace(link, status=LinkStatus.DELETED, dirty=False, needs_read=False)
     board.put_link(gone)
-    _close_about(board, removal.external_id)
+    close_about(board, removal.external_id)
     _relist_left(board, link, gone)
     board.counts["removed"] += 1
     if was_primary and link.contact_id in board.contacts:
@@ -256,7 +256,7 @@ def _home(board: Board, number: str) -> str | None:
     return by_alias if by_alias is not None and by_alias not in board.primaries else None
 
 
-def _become_primary(board: Board, link: LinkState, contact_id: str) -> LinkState:
+def become_primary(board: Board, link: LinkState, contact_id: str) -> LinkState:
     """Opens the link. Values that the contact has from another record of this tenant are withdrawn first."""
     resumes = link.contact_id == contact_id and link.pairs
     _withdraw_others(board, contact_id, link.external_id)
@@ -276,7 +276,7 @@ def _withdraw_others(board: Board, contact_id: str, external_id: str) -> None:
     own, suffix = record_ref(board.tenant_key, external_id), f"@{board.tenant_key}"
     for link in board.records_of(contact_id):
         if link.external_id != external_id:
-            _withdraw_statements(board, contact_id, link)
+            withdraw_statements(board, contact_id, link)
             board.put_link(replace(link, pairs={}))
             if len(link.phones) > 1:
                 board.drop_aliases(contact_id, link.phones[1:])
@@ -299,7 +299,7 @@ def _withdraw_values(board: Board, contact_id: str, given_by: Callable[[str], bo
         _withdraw(board, contact_id, name, None, source.at_ms, record)
 
 
-def _withdraw_statements(board: Board, contact_id: str, link: LinkState) -> None:
+def withdraw_statements(board: Board, contact_id: str, link: LinkState) -> None:
     """Takes a record's own statements out of texts that conversations were merged into since."""
     contact = board.contacts[contact_id]
     for key, state in link.pairs.items():
@@ -330,7 +330,7 @@ def _leave_to_sharers(board: Board, number: str, leaving: str) -> None:
         board.put_link(replace(waiting[0], needs_read=True))
 
 
-def _close_about(board: Board, external_id: str) -> None:
+def close_about(board: Board, external_id: str) -> None:
     """Closes what was open about a record that gives and takes nothing any more."""
     if not board.open_causes:
         return
@@ -376,7 +376,12 @@ def _relist_left(board: Board, before: LinkState | None, after: LinkState) -> No
     if after.status is not LinkStatus.SHARED or after.phones[:1] != before.phones[:1]:
         number = before.phones[0]
         if f"shared:{board.tenant_key}:{number}" in board.open_causes:
-            _list_shared(board, number, counted=False)
+            relist_shared(board, number)
+
+
+def relist_shared(board: Board, number: str) -> None:
+    """Says anew who speaks for a number and who waits for it; closes the list if nobody waits."""
+    _list_shared(board, number, counted=False)
 
 
 def _list_shared(board: Board, number: str, *, counted: bool = True) -> None:
