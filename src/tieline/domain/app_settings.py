@@ -151,6 +151,7 @@ _MEMBERS: Mapping[str, _Check] = {
     "sync_conversation_activity": _boolean,
     "sync_new_contacts": _boolean,
     "new_contact_name": _name,
+    "activity_key_field": _name,
     "default_country": _country,
     "time_zone": _zone,
     "fallback_phone_fields": _names,

@@ -156,7 +156,9 @@ class _Logging:
     async def _write(self, row: ActivityRow, conversation: Conversation) -> ActivityRef:
         connector, activity = self._session.connector, conversation.activity()
         if row.activity_id is None and row.intent_at is not None:
-            found = await self._session.run(connector.find_activity(row.external_id, activity))
+            found = await self._session.run(
+                connector.find_activity(row.external_id, activity, **self._keyed())
+            )
             if found is not None:
                 row = replace(row, activity_id=found.activity_id, written=found.written)
         if row.activity_id is not None:
@@ -169,12 +171,19 @@ class _Logging:
         await self._save(row)
         try:
             return await self._session.run(
-                self._session.connector.create_activity(row.external_id, conversation.activity())
+                self._session.connector.create_activity(
+                    row.external_id, conversation.activity(), **self._keyed()
+                )
             )
         except CrmError as error:
             if not (isinstance(error, TransientError) and error.maybe_applied):
                 await self._save(replace(row, intent_at=None))
             raise
+
+    def _keyed(self) -> dict[str, str]:
+        """The unique field for the key, where the administrator made one."""
+        name = self._app.activity_key_field
+        return {"key_field": name} if name else {}
 
     async def _record_gone(self, row: ActivityRow, error: RecordGoneError) -> None:
         """The record is gone: the link must be looked at again, and the activity follows where it leads.

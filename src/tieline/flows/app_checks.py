@@ -67,7 +67,9 @@ def judged_again(app: AppConfig, org: OrgConfig, outcome: Outcome, now: datetime
             return app, ""
         case Reached() if app.mappings_checked:
             stop = app.stopped_reason if app.connection_status == "connected" else None
-            return replace(app, connection_status="connected", status_reason=None, stopped_reason=stop), ""
+            return replace(
+                app, connection_status="connected", status_reason=outcome.key_problem, stopped_reason=stop
+            ), ""
     try:
         return judged(app, org, outcome, now), ""
     except AppRefusedError as error:
@@ -85,8 +87,11 @@ def _connected(app: AppConfig, org: OrgConfig, reached: Reached, now: datetime) 
     if not has_mappings(app):
         return replace(found, mappings_checked=False, next_sync_at=None)
     built = _built(found, org, reached.schema)
+    unfit = [Problem("activity_key_field", reached.key_problem)] if reached.key_problem else []
     if not isinstance(built, MappingSet):
-        raise AppRefusedError(_placed(built))
+        raise AppRefusedError(_placed([*built, *unfit]))
+    if unfit:
+        raise AppRefusedError(_placed(unfit))
     due = (found.next_sync_at or now) if org.app_id == app.app_id else None
     return replace(found, mappings_checked=True, crm_config=_settled(app.crm_config, built), next_sync_at=due)
 

@@ -14,7 +14,7 @@ from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.tenancy import TenantMismatchError, mismatch
 from tieline.ports.config import AppConfig
 from tieline.ports.connections import SessionFactory
-from tieline.ports.crm import CrmSession, Identity, Token
+from tieline.ports.crm import Capability, CrmSession, Identity, Token
 from tieline.ports.errors import CredentialsInvalidError, CrmError, PermissionMissingError
 from tieline.ports.session import TokenStore
 
@@ -24,11 +24,15 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The CRM answered: who we are, and the live schema. `token` is one that has yet to be saved."""
+    """The CRM answered: who we are, and the live schema. `token` is one that has yet to be saved.
+
+    `key_problem` is what is wrong with the field that the app names for the keys of activities.
+    """
 
     identity: Identity
     schema: CrmSchema
     token: Token | None = None
+    key_problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ async def look(
     try:
         async with asyncio.timeout(timeout_s):
             schema = await session.run(session.connector.describe())
+            key_problem = await _key_problem(session, app)
     except TenantMismatchError as error:
         return OtherTenant(str(error))
     except TimeoutError:
@@ -116,7 +121,16 @@ async def look(
     except CrmError as error:
         return _not_reached(session, "not_connected", str(error), tokens)
     assert session.identity is not None, "a session that has read something knows who it is"
-    return Reached(session.identity, schema, tokens.unsaved)
+    return Reached(session.identity, schema, tokens.unsaved, key_problem)
+
+
+async def _key_problem(session: CrmSession, app: AppConfig) -> str | None:
+    name, connector = app.activity_key_field, session.connector
+    if name is None:
+        return None
+    if Capability.ACTIVITY_KEY not in connector.spec.capabilities:
+        return f"{connector.spec.label} has no field for the keys of activities."
+    return await session.run(connector.activity_key_problem(name))
 
 
 def _not_reached(session: CrmSession, status: str, reason: str, tokens: HeldToken) -> NotReached:

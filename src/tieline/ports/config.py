@@ -62,6 +62,12 @@ class AppConfig:
         return bool(self.crm_config.get("sync_conversation_activity"))
 
     @property
+    def activity_key_field(self) -> str | None:
+        """The CRM's unique field that holds the keys of activities, where the administrator made one."""
+        name = self.crm_config.get("activity_key_field")
+        return name.strip() or None if isinstance(name, str) else None
+
+    @property
     def creates_contacts(self) -> bool:
         """Whether a contact without a record gets one after a conversation."""
         return bool(self.crm_config.get("sync_new_contacts"))

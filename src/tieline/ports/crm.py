@@ -180,6 +180,7 @@ class Capability(StrEnum):
     LOG_CALL = "log_call"
     LOG_CHAT = "log_chat"
     UPDATE_ACTIVITY = "update_activity"
+    ACTIVITY_KEY = "activity_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,13 +281,23 @@ class Connector(Protocol):
     ) -> Operation[Page]:
         """Candidates whose digits may be this number's, however formatted; the caller compares them as E.164."""
 
-    def create_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef]:
-        """Logs a conversation on a record. Raises RecordGoneError, RecordRejectedError, TransientError."""
+    def create_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef]:
+        """Logs a conversation on a record. Raises RecordGoneError, RecordRejectedError, TransientError.
 
-    def find_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef | None]:
+        With a `key_field`, a unique field that holds the activity's key, one that is there already is returned instead.
+        """
+
+    def find_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef | None]:
         """The activity with this key, found without a lagging index; None if there is none. `written` is what
         it holds now.
         """
+
+    def activity_key_problem(self, key_field: str) -> Operation[str | None]:
+        """Why that field cannot hold the keys of activities, as a sentence, or None."""
 
     def update_activity(
         self, activity_id: str, activity: Activity, written: Mapping[str, Any]

@@ -127,8 +127,10 @@ class CallsEverythingWritten(SalesforceConnector):
 
 
 class FindsNoActivity(SalesforceConnector):
-    def find_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef | None]:
-        yield from super().find_activity(contact_id, activity)
+    def find_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef | None]:
+        yield from super().find_activity(contact_id, activity, key_field)
         return None
 
 

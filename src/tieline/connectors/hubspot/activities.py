@@ -11,11 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tieline.connectors.hubspot import activity_text, paths, wire
+from tieline.connectors.hubspot import activity_keys, activity_text, paths, wire
 from tieline.connectors.hubspot.types import write_value
 from tieline.domain.activities import Activity, ConversationDirection, ConversationType
 from tieline.ports.crm import ActivityRef, Operation, Request
-from tieline.ports.errors import MalformedAnswerError, RecordGoneError, RecordRejectedError
+from tieline.ports.errors import (
+    MalformedAnswerError,
+    RecordGoneError,
+    RecordRejectedError,
+    SchemaDriftError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +61,57 @@ _LEFT_OUT: Final = "HubSpot left out activities that it lists; they are looked f
 _NOT_UPDATED: Final = frozenset({"hs_communication_channel_type", "hs_communication_logged_from"})
 
 
-def create_activity(contact_id: str, activity: Activity) -> Operation[ActivityRef]:
-    """Creates and associates in one request. A contact that is gone is `RecordGoneError`."""
+def create_activity(
+    contact_id: str, activity: Activity, key_field: str | None = None
+) -> Operation[ActivityRef]:
+    """Creates and associates in one request. A contact that is gone is `RecordGoneError`.
+
+    With a key property, a create that is refused because the key is taken gives the activity that has it.
+    """
     kind = _KINDS[activity.type]
     properties = _properties(activity)
     link = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind.association}
-    body = {"properties": properties, "associations": [{"to": {"id": contact_id}, "types": [link]}]}
+    keyed = {**properties, key_field: activity.key} if key_field else properties
+    body = {"properties": keyed, "associations": [{"to": {"id": contact_id}, "types": [link]}]}
     try:
         response = yield Request("POST", paths.objects(kind.object_type), json=body, applies=True)
     except RecordGoneError as error:
         raise _contact_gone(contact_id, error.detail, error.code) from error
+    except SchemaDriftError as error:
+        if key_field is not None and error.field in (key_field, None):
+            raise activity_keys.key_drift(key_field, error) from error
+        raise
     except RecordRejectedError as error:
         if _NOT_ASSOCIATED.search(error.detail) or f"CONTACT={contact_id}" in error.detail:
             raise _contact_gone(contact_id, error.detail, error.code) from error
-        raise
+        # No source tells HubSpot's words for a taken unique value, so the key itself is asked for.
+        found = (yield from _by_key(activity, key_field)) if key_field else None
+        if found is None:
+            raise
+        return found
     created = _confirmed(wire.one_object, response)
     return ActivityRef(created.id, _as_shown(properties, created))
 
 
-def find_activity(contact_id: str, activity: Activity) -> Operation[ActivityRef | None]:
-    """The activity with this key among those of the contact, newest first."""
+def _by_key(activity: Activity, key_field: str) -> Operation[ActivityRef | None]:
+    names = list(_properties(activity))
+    kind = _KINDS[activity.type]
+    found = yield from activity_keys.find_by_key(kind.object_type, key_field, activity.key, names)
+    return (
+        None if found is None else ActivityRef(found.id, {name: found.properties.get(name) for name in names})
+    )
+
+
+def find_activity(
+    contact_id: str, activity: Activity, key_field: str | None = None
+) -> Operation[ActivityRef | None]:
+    """The activity whose key property has this key, else the one with this key among those of the contact, newest
+    first: it may have been logged before there was a key property.
+    """
+    if key_field:
+        by_key = yield from _by_key(activity, key_field)
+        if by_key is not None:
+            return by_key
     kind = _KINDS[activity.type]
     ids = yield from _associated(contact_id, kind.object_type)
     names = list(_properties(activity))

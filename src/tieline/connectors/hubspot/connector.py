@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tieline.connectors.hubspot import (
     activities,
+    activity_keys,
     auth,
     errors,
     paths,
@@ -154,13 +155,21 @@ class HubSpotConnector:
         """See `phones.find_by_phone`."""
         return phones.find_by_phone(fields, e164, phone_fields)
 
-    def create_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef]:
+    def create_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef]:
         """See `activities.create_activity`."""
-        return activities.create_activity(contact_id, activity)
+        return activities.create_activity(contact_id, activity, key_field)
 
-    def find_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef | None]:
+    def find_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef | None]:
         """See `activities.find_activity`."""
-        return activities.find_activity(contact_id, activity)
+        return activities.find_activity(contact_id, activity, key_field)
+
+    def activity_key_problem(self, key_field: str) -> Operation[str | None]:
+        """See `activity_keys.key_problem`."""
+        return activity_keys.key_problem(key_field)
 
     def activity_ids(self, contact_id: str, activity: Activity) -> Operation[Sequence[str]]:
         """All activities with the key among the contact's."""

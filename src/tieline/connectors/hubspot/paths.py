@@ -52,6 +52,11 @@ def one_object(object_type: str, object_id: str) -> str:
     return f"{objects(object_type)}/{quote(object_id, safe='')}"
 
 
+def properties(object_type: str) -> str:
+    """The property definitions of a type."""
+    return f"/crm/properties/{API_VERSION}/{object_type}"
+
+
 def associations(contact_id: str, object_type: str) -> str:
     """What of a type is associated with a contact."""
     return f"{contact(contact_id)}/associations/{object_type}"

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from tieline.connectors.salesforce.wire import CORE, Row, full_id, literal, select_all, sobject_path
+from tieline.connectors.salesforce.activity_keys import key_drift
+from tieline.connectors.salesforce.wire import CORE, Row, full_id, literal, names, select_all, sobject_path
 from tieline.connectors.salesforce.writing import created_id
 from tieline.domain import instants
 from tieline.domain.activities import Activity, ConversationDirection, ConversationType
 from tieline.ports.crm import ActivityRef, Json, Operation, Request
-from tieline.ports.errors import RecordGoneError
+from tieline.ports.errors import DuplicateRecordError, RecordGoneError, SchemaDriftError
 
 _SHORT: Final = 255
 _DESCRIPTION: Final = 32_000
@@ -32,8 +33,10 @@ _UPDATEABLE: Final = (
 _SELECT: Final = f"SELECT Id, WhoId, CallObject, {', '.join(_UPDATEABLE)} FROM Task"
 
 
-def create_activity(contact_id: str, activity: Activity) -> Operation[ActivityRef]:
-    """A completed Task on the contact."""
+def create_activity(
+    contact_id: str, activity: Activity, key_field: str | None = None
+) -> Operation[ActivityRef]:
+    """A completed Task on the contact; with a unique key field, the one that has the key already."""
     written = _rendered(activity)
     body = {
         **written,
@@ -42,15 +45,30 @@ def create_activity(contact_id: str, activity: Activity) -> Operation[ActivityRe
         "Priority": "Normal",
         "TaskSubtype": "Call" if activity.type is ConversationType.CALL else "Task",
         "CallObject": activity.key,
+        **({key_field: activity.key} if key_field else {}),
     }
     request = Request("POST", sobject_path("Task"), json=_without_empty(body), applies=True, bucket=CORE)
-    response = yield request
+    try:
+        response = yield request
+    except DuplicateRecordError:
+        found = (yield from find_activity(activity, key_field)) if key_field else None
+        if found is None:
+            raise
+        return found
+    except SchemaDriftError as error:
+        raise key_drift(key_field, error) from error
     return ActivityRef(created_id(request, response), written)
 
 
-def find_activity(activity: Activity) -> Operation[ActivityRef | None]:
-    """The oldest Task with the key, archived ones included; deleted ones do not count."""
-    rows = yield from _with_key(activity)
+def find_activity(activity: Activity, key_field: str | None = None) -> Operation[ActivityRef | None]:
+    """The oldest Task with the key, archived ones included; deleted ones do not count.
+
+    One that was logged before there was a key field has the key in `CallObject` only.
+    """
+    try:
+        rows = yield from _with_key(activity, key_field)
+    except SchemaDriftError as error:
+        raise key_drift(key_field, error) from error
     if not rows:
         return None
     return ActivityRef(full_id(str(rows[0]["Id"])), {name: rows[0].get(name) for name in _UPDATEABLE})
@@ -62,10 +80,12 @@ def activity_ids(activity: Activity) -> Operation[Sequence[str]]:
     return [full_id(str(row["Id"])) for row in rows]
 
 
-def _with_key(activity: Activity) -> Operation[Sequence[Row]]:
-    soql = (
-        f"{_SELECT} WHERE CallObject = {literal(activity.key)} AND IsDeleted = false ORDER BY CreatedDate, Id"
-    )
+def _with_key(activity: Activity, key_field: str | None = None) -> Operation[Sequence[Row]]:
+    key = literal(activity.key)
+    condition = f"CallObject = {key}"
+    if key_field:
+        condition = f"({names([key_field])} = {key} OR {condition})"
+    soql = f"{_SELECT} WHERE {condition} AND IsDeleted = false ORDER BY CreatedDate, Id"
     rows, _ = yield from select_all(soql, deleted=True)
     return rows
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from tieline.connectors.salesforce import activities, auth, bulk, errors, reading, writing
+from tieline.connectors.salesforce import activities, activity_keys, auth, bulk, errors, reading, writing
 from tieline.connectors.salesforce.types import ObjectDescription, schema_of
 from tieline.connectors.salesforce.wire import AUTH, CORE, sobject_path
 from tieline.connectors.spec import decode_as
@@ -132,13 +132,21 @@ class SalesforceConnector:
         """By LIKE on the number's last digits."""
         return reading.find_by_phone(fields, e164, phone_fields)
 
-    def create_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef]:
+    def create_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef]:
         """A Task on the contact."""
-        return activities.create_activity(contact_id, activity)
+        return activities.create_activity(contact_id, activity, key_field)
 
-    def find_activity(self, contact_id: str, activity: Activity) -> Operation[ActivityRef | None]:
+    def find_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef | None]:
         """By the key alone: a merge may have moved the Task to another contact."""
-        return activities.find_activity(activity)
+        return activities.find_activity(activity, key_field)
+
+    def activity_key_problem(self, key_field: str) -> Operation[str | None]:
+        """By the describe of Task."""
+        return activity_keys.key_problem(key_field)
 
     def activity_ids(self, contact_id: str, activity: Activity) -> Operation[Sequence[str]]:
         """All Tasks with the key, on whatever contact."""
