@@ -114,7 +114,7 @@ def compare(
             waiting += 1  # The next increment reads the whole record.
         else:
             findings.append(finding)
-    return Compared(findings, waiting)
+    return Compared(tuple(findings), waiting)
 
 
 def _suspect(

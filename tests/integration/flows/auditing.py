@@ -1,6 +1,7 @@
 """The audit as a verb of a house, and ways to damage what a house holds."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -8,11 +9,37 @@ from tests.integration.flows.house import APP, ORG, House
 
 from tieline.flows.audit import AuditFlow
 from tieline.flows.inbound import PAGE_SIZE, InboundFlow, InboundRun
-from tieline.ports.store import Lane
+from tieline.ports.store import Lane, Lease, Store
 from tieline.store.audit import PostgresAudits
+from tieline.store.unit_of_work import PostgresStore, PostgresUnitOfWork
 
 FINDINGS = ("missing_here", "missing_there", "differing", "stuck")
 CALCULATED = {"salesforce": "Formula__c", "hubspot": "weighted_score"}
+
+
+class WorkerDiedError(Exception):
+    """What a test calls a worker's end."""
+
+
+class DyingStore:
+    """A store whose user dies at the nth boundary of a transaction: before it begins, before or after it commits."""
+
+    def __init__(self, store: PostgresStore, dies_at: int) -> None:
+        self._store = store
+        self._left = dies_at
+
+    def _boundary(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise WorkerDiedError
+
+    @asynccontextmanager
+    async def transaction(self, lease: Lease | None = None) -> AsyncIterator[PostgresUnitOfWork]:
+        self._boundary()
+        async with self._store.transaction(lease) as uow:
+            yield uow
+            self._boundary()
+        self._boundary()
 
 
 async def begin(home: House, kind: str = "audit") -> str:
@@ -25,10 +52,18 @@ async def begin(home: House, kind: str = "audit") -> str:
     return run_id
 
 
-async def work(home: House, run_id: str, *, calculated: bool = False, page_size: int = PAGE_SIZE) -> None:
+async def work(
+    home: House,
+    run_id: str,
+    *,
+    calculated: bool = False,
+    page_size: int = PAGE_SIZE,
+    store: Store | None = None,
+) -> None:
     """Works on a run until its end, or until something raises."""
-    inbound = InboundFlow(home.store, home.clock, home.ids)
-    flow = AuditFlow(home.store, PostgresAudits(), inbound, home.clock, home.ids, page_size=page_size)
+    store = store or home.store
+    inbound = InboundFlow(store, home.clock, home.ids)
+    flow = AuditFlow(store, PostgresAudits(), inbound, home.clock, home.ids, page_size=page_size)
     async with home.lane(Lane.BACKFILL) as lease:
         run = InboundRun(await home.app(), await home.org(), await home.session(), lease, run_id, full=True)
         await flow.run(run, await home.schema(), calculated=calculated)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from tests.integration.flows.auditing import (
+    DyingStore,
+    WorkerDiedError,
     audit,
     begin,
     counts_of,
@@ -286,6 +288,29 @@ async def test_an_audit_that_is_interrupted_again_and_again_ends_as_one_that_was
     assert not found(await audit(home))
     statuses = await home.rows("select status, count(*) as n from link group by status order by status")
     assert statuses == [{"status": "missing", "n": 1}, {"status": "open", "n": 11}]
+
+
+async def test_an_audit_whose_worker_dies_at_every_boundary_of_a_transaction_finds_the_same(
+    home: House,
+) -> None:
+    await damaged(home)
+    run_id = await begin(home)
+    deaths = 0
+    for attempt in range(300):
+        try:
+            # Each worker lives a little longer than the one before, so that every boundary is somebody's last.
+            await work(home, run_id, page_size=3, store=DyingStore(home.store, attempt))
+        except WorkerDiedError:
+            deaths += 1
+        else:
+            break
+    assert deaths > 5
+    counts = await counts_of(home, run_id)
+    assert counts["checked"] == 11
+    assert found(counts) == {"missing_here": 2, "missing_there": 1, "differing": 1}
+    assert counts["created"] == 2
+    assert not found(await audit(home))
+    assert len(await home.rows("select 1 from contact where merged_into is null")) == 12
 
 
 async def test_a_run_that_is_taken_up_again_after_its_end_does_nothing(home: House) -> None:
