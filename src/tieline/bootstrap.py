@@ -15,7 +15,7 @@ import httpx2
 
 from tieline.config import Settings
 from tieline.connectors.http import HttpSession
-from tieline.connectors.registry import get_connector
+from tieline.connectors.registry import get_connector, with_spec
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
@@ -79,6 +79,7 @@ class Sessions:
     pool: Pool
     http: httpx2.AsyncClient
     clock: Clock
+    lost_answer_wait_s: float | None = None
 
     def __call__(
         self,
@@ -91,6 +92,8 @@ class Sessions:
     ) -> HttpSession:
         """A connection with these credentials; its pace is shared with all others of the app."""
         connector = get_connector(app.provider)
+        if self.lost_answer_wait_s is not None:
+            connector = with_spec(connector, request_timeout_s=0.0, activity_settle_s=self.lost_answer_wait_s)
         rules = connector.spec.rate_rules
         return HttpSession(
             connector,
@@ -201,7 +204,8 @@ def wire(
     clock, ids = SystemClock(), RandomIds()
     store = PostgresStore(pool, jobs, ids)
     conversations = Conversations(pool, store, clock)
-    sessions, apps, configs = Sessions(pool, http, clock), Apps(pool, sealer), Configs(pool, clock, ids)
+    sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s)
+    apps, configs = Apps(pool, sealer), Configs(pool, clock, ids)
     return Tieline(
         settings=settings,
         database_url=url,

@@ -29,6 +29,7 @@ class Settings(BaseModel):
     Without `database_url` Tieline runs a PostgreSQL server of its own in `data_dir`. `secret_key` encrypts
     credentials: 32 bytes in base64, several separated by commas while rotating, newest first; without it a key
     is kept in `data_dir`. `model` is a language model's name at `model_base_url`, which speaks OpenAI's API.
+    `lost_answer_wait_s`, in sandbox mode only, replaces how long a request whose answer was lost may still be applied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
@@ -41,6 +42,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: Port = 8080
     sandbox_mode: bool = False
+    lost_answer_wait_s: Seconds | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     model: str | None = None
     model_base_url: str | None = None
@@ -131,6 +133,10 @@ def _check_together(settings: Settings) -> None:
     if settings.model_base_url and not settings.model:
         raise SettingsError(
             "model_base_url is set, but no model: set TIELINE_MODEL to the model's name there."
+        )
+    if settings.lost_answer_wait_s is not None and not settings.sandbox_mode:
+        raise SettingsError(
+            "lost_answer_wait_s is only for sandbox_mode: with a real CRM a shorter wait would log calls twice."
         )
     if settings.database_url and not settings.secret_key and not settings.secret_key_file.exists():
         raise SettingsError(

@@ -1,10 +1,11 @@
 """Connectors are found by entry point, and nowhere else."""
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
 
-from tieline.connectors.registry import GROUP, UnknownProviderError, get_connector, providers
+from tieline.connectors.registry import GROUP, UnknownProviderError, get_connector, providers, with_spec
 
 
 def test_the_installed_connectors_are_found() -> None:
@@ -21,3 +22,11 @@ def test_a_connector_must_call_itself_what_it_is_registered_as() -> None:
     entry = EntryPoint("pipedrive", "tieline.connectors.salesforce:CONNECTOR", GROUP)
     with pytest.raises(UnknownProviderError, match="calls itself 'salesforce'"):
         get_connector("pipedrive", {"pipedrive": entry})
+
+
+def test_a_redeclared_connector_differs_in_its_spec_alone() -> None:
+    plain = get_connector("hubspot")
+    hasty = with_spec(plain, activity_settle_s=1.0)
+    assert hasty.spec == replace(plain.spec, activity_settle_s=1.0)
+    assert hasty.describe == plain.describe
+    assert plain.spec.activity_settle_s != 1.0

@@ -80,6 +80,13 @@ def test_a_database_of_ones_own_needs_a_key_that_all_processes_share(elsewhere: 
     load({}, environ)
 
 
+def test_a_shorter_wait_for_lost_answers_is_refused_for_real_crms() -> None:
+    environ = {"TIELINE_LOST_ANSWER_WAIT_S": "3"}
+    with pytest.raises(SettingsError, match="lost_answer_wait_s is only for sandbox_mode"):
+        load({}, environ)
+    assert load({}, {**environ, "TIELINE_SANDBOX_MODE": "true"}).lost_answer_wait_s == 3.0
+
+
 def test_a_models_address_without_a_model_is_refused() -> None:
     with pytest.raises(SettingsError, match="TIELINE_MODEL"):
         load({}, {"TIELINE_MODEL_BASE_URL": "http://127.0.0.1:1/v1"})

@@ -4,10 +4,12 @@ Tieline's own connectors are registered like anybody's: this module must name no
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast
 
-from tieline.ports.crm import Connector
+from tieline.ports.crm import Connector, ConnectorSpec
 
 GROUP = "tieline.connectors"
 
@@ -34,6 +36,22 @@ def get_connector(provider: str, entries: Mapping[str, EntryPoint] | None = None
             f"The connector registered as {provider!r} calls itself {connector.spec.provider!r}."
         )
     return connector
+
+
+def with_spec(connector: Connector, **changes: Any) -> Connector:
+    """The same connector, declared differently in these members of its spec."""
+    return cast(Connector, _Redeclared(connector, replace(connector.spec, **changes)))
+
+
+class _Redeclared:
+    """A connector but for its spec."""
+
+    def __init__(self, connector: Connector, spec: ConnectorSpec) -> None:
+        self._connector = connector
+        self.spec = spec
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
 
 
 @cache
