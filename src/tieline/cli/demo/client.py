@@ -91,6 +91,13 @@ class TielineClient:
         variables: dict[str, str] = answer.json()
         return variables
 
+    def history(self, contact_id: str, field_name: str) -> list[Json]:
+        """Plain HTTP: GET /explain-contact-field/..., the ledger of a field; oldest first."""
+        answer = self._http.get(f"/explain-contact-field/{contact_id}/{field_name}")
+        answer.raise_for_status()
+        entries: list[Json] = answer.json()["entries"]
+        return entries[::-1]
+
 
 def _plain(answer: Any) -> Json:
     plain: Json = answer.to_dict(mode="json")

@@ -8,7 +8,6 @@ from typing import Any
 from tieline.cli.demo.agent import AgentPlatform, Talk
 from tieline.cli.demo.client import Json, TielineClient, values_of
 from tieline.cli.demo.crm_eyes import CrmEyes, Logged
-from tieline.cli.demo.ledger import Ledger
 from tieline.cli.demo.rep import Rep
 from tieline.cli.demo.report import Report, changes
 from tieline.cli.demo.setting import NUMBER, OUTBOUND, Account
@@ -30,7 +29,6 @@ class Seen:
     agent: AgentPlatform
     rep: Rep
     eyes: CrmEyes
-    ledger: Ledger
     report: Report
     sync_now: Callable[[], Json]
     record_id: str = ""
@@ -130,9 +128,12 @@ class Seen:
 
     def _claim_ledger(self, text: str, expected: list[tuple[str, str, str]]) -> None:
         contact_id = self.client.contact_by_phone(NUMBER)["contact_id"]
-        entries = self.ledger.of(contact_id, "lead_status")
-        found = [(entry.new_value, entry.source, entry.outcome) for entry in entries]
-        self.report.listed("  Ledger of lead_status", ("value", "source", "outcome"), found)
+        entries = self.client.history(contact_id, "lead_status")
+        columns = ("value", "outcome", "source")
+        self.report.listed(
+            "  Ledger of lead_status", columns, [[e["value"], e["outcome"], e["source"]] for e in entries]
+        )
+        found = [(entry["value"], entry["source_kind"], entry["outcome"]) for entry in entries]
         newest = found[-len(expected) :]
         self.report.claim(text, expected=sorted(expected), found=sorted(newest))
 

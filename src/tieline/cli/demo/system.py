@@ -14,7 +14,6 @@ from tieline.bootstrap import open_tieline, start_embedded
 from tieline.cli.demo.agent import AgentPlatform
 from tieline.cli.demo.client import Json, TielineClient
 from tieline.cli.demo.crm_eyes import eyes_on
-from tieline.cli.demo.ledger import Ledger
 from tieline.cli.demo.processes import Processes
 from tieline.cli.demo.rep import Rep
 from tieline.cli.demo.report import Report
@@ -79,7 +78,6 @@ class System:
         rep = Rep(account)
         rep.allows_another_program()
         eyes = eyes_on(account)
-        ledger = Ledger(self.database.url("tieline"), account.org_id)
 
         def sync_now() -> Json:
             report.waiting("tieline sync run")
@@ -92,7 +90,7 @@ class System:
             return run
 
         try:
-            yield Walk(account, client, agent, rep, eyes, ledger, report, sync_now)
+            yield Walk(account, client, agent, rep, eyes, report, sync_now)
         finally:
             for opened in (client, agent, rep, eyes):
                 opened.close()
