@@ -4,14 +4,15 @@ Flows open and close issues by their cause, in their own units of work; here peo
 This module must never lose a raw value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from tieline.domain.review import NOT_REPLAYABLE
 from tieline.ports.clock import Ids
 from tieline.ports.jobs import JobQueue, Wake, WakeKind
-from tieline.store.pool import Pool, Queries
+from tieline.store.pool import Connection, Pool, Queries
 
 State: TypeAlias = Literal["open", "closed", "all"]
 _sql = Queries("issues")
@@ -51,6 +52,15 @@ class IssueFilter:
     kind: str | None = None
     after_id: str | None = None
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Which open issues to replay: None does not restrict."""
+
+    kind: str | None = None
+    app_id: str | None = None
+    issue_ids: Sequence[str] | None = None
 
 
 class Issues:
@@ -103,18 +113,16 @@ class Issues:
 
         The issue stays open: the flow that meets no problem any more closes it.
         """
-        key = {"org_id": org_id, "issue_id": issue_id}
+        issue = await self.get(org_id, issue_id)
+        if issue is None or issue.closed_at is not None:
+            return None
+        await self.replay_all(org_id, Replay(issue_ids=(issue_id,)))
+        return issue
+
+    async def replay_all(self, org_id: str, which: Replay) -> list[str]:
+        """The same for all open issues that fit; the ids of those of which something can be done again."""
         async with self._pool.connection() as conn, conn.transaction():
-            row = await (await conn.execute(_sql["get"], key)).fetchone()
-            if row is None or row["closed_at"] is not None:
-                return None
-            await conn.execute(_sql["replay_links"], key)
-            await conn.execute(_sql["replay_activities"], key)
-            await conn.execute(_sql["replay_creations"], key)
-            if row["app_id"]:
-                kinds = (WakeKind.INBOUND, WakeKind.PUSH, WakeKind.ACTIVITY)
-                await self._jobs.enqueue(conn, [Wake(kind, org_id, row["app_id"]) for kind in kinds])
-        return _issue(row)
+            return await replay_on(conn, self._jobs, org_id, which)
 
     async def _rows(self, query: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         async with self._pool.connection() as conn:
@@ -123,3 +131,26 @@ class Issues:
 
 def _issue(row: Mapping[str, Any]) -> Issue:
     return Issue(**row)
+
+
+async def replay_on(connection: Connection, jobs: JobQueue, org_id: str, which: Replay) -> list[str]:
+    """Takes away what blocks the work that these issues are about, and wakes for it, in a transaction."""
+    wanted = {
+        "org_id": org_id, "kind": which.kind, "app_id": which.app_id, "never": list(NOT_REPLAYABLE),
+        "issue_ids": None if which.issue_ids is None else list(which.issue_ids),
+    }  # fmt: skip
+    found = await (await connection.execute(_sql["replayable"], wanted)).fetchall()
+    ids = [row["issue_id"] for row in found]
+    if not ids:
+        return []
+    key = {"org_id": org_id, "issue_ids": ids}
+    for part in ("links", "activities", "creations"):
+        await connection.execute(_sql[f"replay_{part}"], key)
+    conversations = await connection.execute(_sql["replay_conversations"], key)
+    apps = {row["app_id"] for row in await (await connection.execute(_sql["replay_apps"], key)).fetchall()}
+    kinds = (WakeKind.INBOUND, WakeKind.PUSH, WakeKind.ACTIVITY)
+    wakes = [Wake(kind, org_id, app_id) for app_id in sorted(apps) for kind in kinds]
+    if conversations.rowcount:
+        wakes.append(Wake(WakeKind.ANALYSIS, org_id))
+    await jobs.enqueue(connection, wakes)
+    return ids
