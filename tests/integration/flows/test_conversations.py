@@ -150,6 +150,8 @@ async def test_a_lost_answer_to_a_create_leaves_exactly_one_activity(home: House
         await home.log()
     await home.later(seconds=5)
     assert await home.log() == 0, "the request may still be on its way"
+    (row,) = await home.rows("select due_at from activity")
+    assert row["due_at"] > home.clock.now(), "nobody need look before that"
     await home.later(minutes=5)
     await home.log()
     assert len(await activities(home)) == 1

@@ -226,6 +226,9 @@ async def test_a_field_that_is_hidden_rests_and_what_waited_follows_when_it_is_b
     assert await home.issues() == ["schema_drift"]
     assert await home.value(NUMBER, "plan") == "Pro"
     await push_all(home)
+    await home.later(hours=1)
+    await home.sync()
+    await home.later(hours=1)
     await home.cured()
     there = await in_crm(home, record)
     assert (there["plan"], there["lead_status"]) == ("Basic", "Qualified")
