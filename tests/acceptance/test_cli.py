@@ -49,6 +49,11 @@ def test_a_crm_is_connected_mapped_synced_and_looked_at(shell: Shell, salesforce
     status = shell.type("sync", "status", *org, "--json").json()
     assert run["run_id"] in [r["run_id"] for r in status]
 
+    audit = shell.type("audit", "sf", *org, "--json").json()
+    assert (audit["kind"], audit["status"], audit["counts"]["checked"]) == ("audit", "succeeded", 40)
+    assert audit["counts"]["repaired"] == 0
+    assert shell.type("audit", "nothing", *org).code == 3
+
     contacts = shell.type("contact", "list", *org, "--json", "--limit", "100").json()
     assert 0 < len(contacts) <= 40
     assert any(c["first_name"] for c in contacts)
