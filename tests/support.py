@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 from psycopg.types.json import Jsonb
 
-from tieline.api.services import ApiLimits, Connections, Services
+from tieline.api.services import ApiLimits, Connections, Desk, Services
 from tieline.connectors.registry import get_connector
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
+from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.reviewing import Reviewing
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import Connector, Identity, Operation
 from tieline.ports.errors import TransientError
@@ -25,7 +27,10 @@ from tieline.store.apps import Apps
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
+from tieline.store.issues import Issues
+from tieline.store.merging import ContactMerges
 from tieline.store.pool import Pool, make_pool
+from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
 from tieline.store.unit_of_work import PostgresStore
@@ -163,6 +168,8 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
         conversations = Conversations(pool, store, clock)
         sealer, queue, configs = Secrets.from_text(new_key()), RecordedQueue(), Configs(pool, clock, ids)
         app_store = PostgresAppStore(pool, Apps(pool, sealer), configs, queue, ids)
+        merging = ContactMerging(ContactMerges(store), clock)
+        reviewing = Reviewing(ReviewDesk(store, Apps(pool, sealer), queue), merging, clock)
         connecting = Connecting(app_store, get_connector, SilentCrm, clock, ids, sandbox_mode=False)
         services = Services(
             pool=pool,
@@ -175,5 +182,6 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
             clock=clock,
             limits=limits or ApiLimits(),
             connections=Connections(connecting, Runs(pool, queue, ids)),
+            desk=Desk(merging, reviewing, Issues(pool, queue, ids)),
         )
         yield World(services, clock, ids, store)

@@ -19,6 +19,8 @@ from tieline.connectors.registry import get_connector, with_spec
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
+from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.reviewing import Reviewing
 from tieline.llm.client import openai_merger
 from tieline.llm.offline import OfflineMerger
 from tieline.ports.clock import Clock, Ids
@@ -38,8 +40,10 @@ from tieline.store.due_work import DueWork
 from tieline.store.embedded import EmbeddedServer, ensure_database, find_binaries
 from tieline.store.issues import Issues
 from tieline.store.leases import Leases
+from tieline.store.merging import ContactMerges
 from tieline.store.pool import Pool, make_pool
 from tieline.store.rate_limit import PostgresGate
+from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets
 from tieline.store.tokens import AppTokens
@@ -129,6 +133,8 @@ class Tieline:
     intake: Intake
     runs: Runs
     issues: Issues
+    merging: ContactMerging
+    reviewing: Reviewing
     leases: Leases
     due_work: DueWork
     merger: TextMerger
@@ -206,6 +212,7 @@ def wire(
     conversations = Conversations(pool, store, clock)
     sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s)
     apps, configs = Apps(pool, sealer), Configs(pool, clock, ids)
+    merging = ContactMerging(ContactMerges(store), clock)
     return Tieline(
         settings=settings,
         database_url=url,
@@ -232,6 +239,8 @@ def wire(
         intake=Intake(conversations, clock),
         runs=Runs(pool, jobs, ids),
         issues=Issues(pool, jobs, ids),
+        merging=merging,
+        reviewing=Reviewing(ReviewDesk(store, apps, jobs), merging, clock),
         leases=Leases(pool),
         due_work=DueWork(pool, jobs),
         merger=_merger(settings),

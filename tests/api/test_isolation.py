@@ -27,6 +27,11 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("DELETE", "/delete-contact/{contact_id}"): None,
     ("POST", "/list-contacts"): {"filter_criteria": {"phone_number": {"type": "string", "op": "eq", "value": PHONE}}},
     ("GET", "/list-contact-conversations/{contact_id}"): None,
+    ("POST", "/merge-contacts"): {"survivor_id": "{contact_id}", "loser_id": "{contact_id}"},
+    ("POST", "/unmerge-contact"): {"contact_id": "{contact_id}"},
+    ("GET", "/list-review-items"): None,
+    ("POST", "/resolve-review-item/{issue_id}"): {"choice": "dismiss"},
+    ("POST", "/replay-issues"): {"issue_ids": ["{issue_id}"]},
     ("GET", "/explain-contact-field/{contact_id}/{field_name}"): None,
     ("GET", "/get-crm-config"): None,
     ("POST", "/update-crm-config"): {"app_id": "{app_id}"},
@@ -75,7 +80,12 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
             "contact_id": contact["contact_id"]}  # fmt: skip
     assert (await client.post("/conversations", json=call, headers=headers)).status_code == 201
     await world.services.accounts.add_webhook_secret(org_id, "retell", "key_theirs")
-    return org_id, {
+    await world.run(
+        "insert into issue (org_id, issue_id, cause, kind, message, app_id, external_id, contact_id)"
+        " values (%s, 'issue_theirs', 'c', 'push_refused', %s, %s, %s, %s)",
+        org_id, MARK, app_id, MARK, contact["contact_id"],
+    )  # fmt: skip
+    return org_id, {"{issue_id}": "issue_theirs", 
         "{contact_id}": contact["contact_id"],
         "{app_id}": app_id,
         "{phone_number}": PHONE,

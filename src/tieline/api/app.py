@@ -13,13 +13,27 @@ from starlette.responses import Response
 from tieline.api.body_limit import BodyLimit
 from tieline.api.errors import install_error_handlers
 from tieline.api.responses import JsonResponse
-from tieline.api.routers import apps, audit, config, contacts, context, conversations, explain, sync, webhooks
+from tieline.api.routers import (
+    apps,
+    audit,
+    config,
+    contacts,
+    context,
+    conversations,
+    explain,
+    merges,
+    review,
+    sync,
+    webhooks,
+)
 from tieline.api.routing import OpenRoute
 from tieline.api.schemas import ErrorOut, HealthOut
 from tieline.api.services import Services, services_of
 
 ROUTERS: Sequence[APIRouter] = (
     contacts.router,
+    merges.router,
+    review.router,
     config.router,
     apps.router,
     sync.router,

@@ -19,6 +19,8 @@ from tieline.api.responses import error_response
 from tieline.domain.fields import Problem
 from tieline.flows.editing import DuplicateContactError, EditRefusedError, UnknownContactError
 from tieline.flows.intake import IntakeRefusedError
+from tieline.flows.merging_contacts import MergeRefusedError
+from tieline.flows.reviewing import DecisionRefusedError, UnknownIssueError
 from tieline.ports.errors import ConflictError
 from tieline.store.config import ConfigRefusedError, UnknownOrganisationError
 from tieline.store.contacts import BadPaginationKeyError, ContactLockedError, FilterRefusedError
@@ -33,6 +35,9 @@ _STATUS: dict[type[Exception], int] = {
     BadPaginationKeyError: 422,
     DuplicateContactError: 400,
     ContactLockedError: 400,
+    MergeRefusedError: 400,
+    DecisionRefusedError: 400,
+    UnknownIssueError: 404,
 }
 
 

@@ -10,11 +10,14 @@ from fastapi import Request
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
+from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.reviewing import Reviewing
 from tieline.ports.clock import Clock
 from tieline.store.accounts import Accounts
 from tieline.store.config import Configs
 from tieline.store.contacts import Contacts
 from tieline.store.conversations import Conversations
+from tieline.store.issues import Issues
 from tieline.store.pool import Pool
 from tieline.store.runs import Runs
 
@@ -36,6 +39,15 @@ class Connections:
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """What the routes use by which a person sets things right: merges, issues, decisions."""
+
+    merging: ContactMerging
+    reviewing: Reviewing
+    issues: Issues
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything that routes use, wired. `connections` may be left out where no app is ever asked for."""
 
@@ -49,6 +61,7 @@ class Services:
     clock: Clock
     limits: ApiLimits = field(default_factory=ApiLimits)
     connections: Connections | None = None
+    desk: Desk | None = None
 
 
 def services_of(request: Request) -> Services:
@@ -63,3 +76,10 @@ def connections_of(request: Request) -> Connections:
     connections = services_of(request).connections
     assert connections is not None, "these services were wired without connections"
     return connections
+
+
+def desk_of(request: Request) -> Desk:
+    """The part of the services by which a person sets things right."""
+    desk = services_of(request).desk
+    assert desk is not None, "these services were wired without a desk"
+    return desk

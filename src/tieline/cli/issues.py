@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from tieline.bootstrap import Tieline
-from tieline.cli.output import JsonFlag, OrgOption, note, print_rows
-from tieline.cli.runtime import CommandError, Exit, app_of, org_of, with_tieline
-from tieline.store.issues import IssueFilter
+from tieline.cli.output import JsonFlag, OrgOption, note, print_json, print_rows
+from tieline.cli.runtime import CommandError, Exit, app_of, fail, org_of, with_tieline
+from tieline.domain.review import NOT_REPLAYABLE
+from tieline.store.issues import IssueFilter, Replay
 
 issue_app = typer.Typer(help="Issues: what needs a person.", no_args_is_help=True)
 COLUMNS = ("issue_id", "severity", "kind", "message", "external_id", "field_name", "raw", "last_seen_at")
@@ -63,16 +64,32 @@ def close_issue(
 
 
 @issue_app.command("replay")
-def replay_issue(
+def replay_issues(
     ctx: typer.Context,
-    issue_id: Annotated[str, typer.Argument(help="The issue's id.")],
+    issue_ids: Annotated[list[str] | None, typer.Argument(help="Issue ids.")] = None,
+    kind: Annotated[str | None, typer.Option(help="All open ones of this kind.")] = None,
+    app: Annotated[str | None, typer.Option(help="Only of this app.")] = None,
     org: OrgOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Have a worker do again what the issue is about; the issue closes when that goes well."""
+    """Have a worker do again what issues are about; an issue closes when that goes well."""
+    if not issue_ids and kind is None and app is None:
+        fail("Say which: issue ids, --kind or --app.", Exit.USAGE)
+    if kind in NOT_REPLAYABLE:
+        fail(f"An issue of kind {kind} needs a decision: tieline review resolve.", Exit.REFUSED)
 
     async def work(tieline: Tieline) -> None:
-        if await tieline.issues.replay(await org_of(tieline, org), issue_id) is None:
-            raise CommandError(f"There is no open issue {issue_id}.", Exit.NOT_FOUND)
-        note(f"{issue_id} will be done again")
+        org_id = await org_of(tieline, org)
+        app_id = None if app is None else await app_of(tieline, org_id, app)
+        done = await tieline.issues.replay_all(org_id, Replay(kind, app_id, issue_ids or None))
+        missing = [issue_id for issue_id in issue_ids or () if issue_id not in done]
+        if missing:
+            note(f"nothing open that can be done again: {', '.join(missing)}")
+        if as_json:
+            print_json(done)
+        else:
+            note(f"{len(done)} will be done again")
+        if missing and not done:
+            raise CommandError(f"There is no open issue {', '.join(missing)}.", Exit.NOT_FOUND)
 
     with_tieline(ctx, work)

@@ -23,6 +23,8 @@ from tieline.flows.app_checks import AppRefusedError
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.connecting import TooManyAppsError
 from tieline.flows.editing import EditRefusedError, UnknownContactError
+from tieline.flows.merging_contacts import MergeRefusedError
+from tieline.flows.reviewing import DecisionRefusedError, UnknownIssueError
 from tieline.flows.tenancy import TenantMismatchError
 from tieline.ports.errors import ConflictError, CrmError
 from tieline.ports.llm import LlmError
@@ -58,10 +60,11 @@ class CommandError(Exception):
 _CODES: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
     (Exit.USAGE, (SettingsError, SecretError, LlmError)),
     (Exit.NOT_FOUND, (
-        UnknownOrganisationError, UnknownContactError, UnknownProviderError, apps.UnknownAppError, runs.UnknownAppError,
+        UnknownOrganisationError, UnknownContactError, UnknownIssueError, UnknownProviderError, apps.UnknownAppError, runs.UnknownAppError,
     )),
     (Exit.REFUSED, (
-        AccountError, AppRefusedError, ConfigRefusedError, ConfigurationError, EditRefusedError, TenantMismatchError,
+        AccountError, AppRefusedError, ConfigRefusedError, ConfigurationError, DecisionRefusedError, EditRefusedError,
+        MergeRefusedError, TenantMismatchError,
         TooManyAppsError, runs.RunInProgressError,
     )),
     (Exit.UNAVAILABLE, (CrmError, NotMigratedError, EmbeddedServerError)),

@@ -31,7 +31,7 @@ class _Server(uvicorn.Server):
 def services_of(tieline: Tieline) -> "Services":
     """What the API works with."""
     # Only this command waits for the web framework.
-    from tieline.api.services import ApiLimits, Connections, Services
+    from tieline.api.services import ApiLimits, Connections, Desk, Services
 
     limits = ApiLimits(tieline.settings.max_body_bytes, tieline.settings.max_page_items)
     return Services(
@@ -45,6 +45,7 @@ def services_of(tieline: Tieline) -> "Services":
         clock=tieline.clock,
         limits=limits,
         connections=Connections(tieline.connecting, tieline.runs),
+        desk=Desk(tieline.merging, tieline.reviewing, tieline.issues),
     )
 
 

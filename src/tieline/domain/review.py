@@ -23,7 +23,13 @@ from tieline.domain.changeset import (
     SourceKind,
 )
 from tieline.domain.fields import DO_NOT_CALL, FieldSpec, Uncoercible
-from tieline.domain.identity import become_primary, close_about, record_ref, relist_shared, withdraw_statements
+from tieline.domain.identity import (
+    become_primary,
+    close_about,
+    record_ref,
+    relist_shared,
+    withdraw_statements,
+)
 from tieline.domain.merges import Refused
 from tieline.domain.pairs import Pair
 from tieline.domain.values import Value, as_text
@@ -152,9 +158,7 @@ def plan_pick_primary(known: Known, tenant_key: str, external_id: str) -> Change
     if incumbent_id is not None:
         incumbent = board.links[incumbent_id]
         withdraw_statements(board, contact_id, incumbent)
-        waits = replace(
-            incumbent, status=LinkStatus.SHARED, pairs={}, blocked={}, dirty=False, pinned=False
-        )
+        waits = replace(incumbent, status=LinkStatus.SHARED, pairs={}, blocked={}, dirty=False, pinned=False)
         board.put_link(waits)
         close_about(board, incumbent_id)
     become_primary(board, replace(chosen, pinned=True, needs_read=True), contact_id)

@@ -187,9 +187,7 @@ class _Deciding:
         if external_id is None:
             raise DecisionRefusedError(f"Name the record as external_id: one of {', '.join(others)}.")
         asked = {external_id, *([self.issue.external_id] if self.issue.external_id else [])}
-        known = await known_of_links(
-            self.unit, self.org_id, app.app_id, app.tenant_key, asked, leaving=True
-        )
+        known = await known_of_links(self.unit, self.org_id, app.app_id, app.tenant_key, asked, leaving=True)
         await self._apply(plan_pick_primary(known, app.tenant_key, external_id))
         await self.store.sync_soon(self.unit, self.org_id, app.app_id)
 
@@ -203,9 +201,7 @@ class _Deciding:
             raise DecisionRefusedError(f"survivor_id is one of {', '.join(pair)}.")
         survivor = survivor_id or pair[0]
         loser = next(one for one in pair if one != survivor)
-        merged = await self.merging.merge_in(
-            self.unit, self.org_id, self.org, survivor, loser, self.editor
-        )
+        merged = await self.merging.merge_in(self.unit, self.org_id, self.org, survivor, loser, self.editor)
         return merged.survivor_id
 
     async def _both_sides(self, app: AppConfig) -> tuple[Pair, LinkState, ContactState]:
