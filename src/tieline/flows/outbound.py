@@ -16,6 +16,7 @@ from tieline.domain.plan_outbound import Confirmed, Denied, OutboundRules, Plann
 from tieline.domain.records import RemoteRecord
 from tieline.flows.configuration import Effective, drift_notes, effective, failed_cause, failed_note
 from tieline.flows.known import known_of_links, sweep_soon
+from tieline.flows.overwritten import note_overwritten
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import CrmSession, Page, Refused, WriteOutcome, Written
@@ -163,6 +164,11 @@ class OutboundFlow:
             except ConflictError:
                 if attempt + 1 == _TRIES:
                     raise
+        confirmed = {a.external_id: writes[a.external_id] for a in answers if isinstance(a, Confirmed)}
+        await note_overwritten(
+            self._store, push.lease, push.session, app, push.how.mapping, push.fields, confirmed,
+            lambda: self._ids.new("contact"),
+        )  # fmt: skip
         both = zip(answers, outcomes, strict=True)
         again = [a.external_id for a, o in both if isinstance(a, Denied) and a.again and not _is_drift(o)]
         if again:

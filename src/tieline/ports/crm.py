@@ -181,6 +181,7 @@ class Capability(StrEnum):
     LOG_CHAT = "log_chat"
     UPDATE_ACTIVITY = "update_activity"
     ACTIVITY_KEY = "activity_key"
+    FIELD_HISTORY = "field_history"
 
 
 @dataclass(frozen=True, slots=True)

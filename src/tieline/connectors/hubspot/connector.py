@@ -12,6 +12,7 @@ from tieline.connectors.hubspot import (
     activity_keys,
     auth,
     errors,
+    history,
     paths,
     phones,
     reading,
@@ -44,6 +45,7 @@ from tieline.ports.crm import (
     Written,
 )
 from tieline.ports.errors import CrmError, MalformedAnswerError
+from tieline.ports.history import FieldHistory
 
 SPEC: Final = ConnectorSpec(
     provider="hubspot",
@@ -154,6 +156,10 @@ class HubSpotConnector:
     ) -> Operation[Page]:
         """See `phones.find_by_phone`."""
         return phones.find_by_phone(fields, e164, phone_fields)
+
+    def read_history(self, fields: Sequence[CrmField], ids: Sequence[str]) -> Operation[FieldHistory]:
+        """See `history.read_history`."""
+        return history.read_history(fields, ids)
 
     def create_activity(
         self, contact_id: str, activity: Activity, key_field: str | None = None

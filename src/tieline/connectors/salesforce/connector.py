@@ -41,7 +41,8 @@ SPEC: Final = ConnectorSpec(
         AuthScheme("oauth2", ("client_id", "client_secret")),
         AuthScheme("oauth2", ("client_id", "username", "private_key")),
     ),
-    capabilities=frozenset(Capability),
+    # Field history is kept only for fields that the administrator tracks, and is not read yet.
+    capabilities=frozenset(Capability) - {Capability.FIELD_HISTORY},
     default_phone_field="Phone",
     tenant_url_required=True,
     write_batch=writing.WRITE_BATCH,
