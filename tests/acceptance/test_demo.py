@@ -52,6 +52,13 @@ def test_an_interrupted_demo_ends_everything_that_it_started(number: signal.Sign
     assert not directory.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+    assert [line for line in _processes() if str(directory) in line] == []
+
+
+def _processes() -> list[str]:
+    """The command lines of all processes; the database server's has its data directory in it."""
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return found.stdout.splitlines()
 
 
 def _hear_interrupts() -> None:

@@ -55,9 +55,12 @@ def _look_for_sdk() -> None:
 def _started(directory: Path, report: Report) -> System:
     report.part("Starting")
     report.waiting("PostgreSQL to start")
-    system = System.make(directory)
+    with _later() as heard:
+        system = System.make(directory)
     report.waiting("")
     try:
+        if heard:
+            raise KeyboardInterrupt
         system.start(report)
     except BaseException:
         system.stop()
@@ -155,7 +158,7 @@ def _leave(system: System | None, directory: Path, report: Report, *, kept: bool
         system.database.stop()  # Only lets go of it: the server and the worker use it on.
         return
     report.waiting("everything to end")
-    with _undisturbed():
+    with _later():
         if system is not None:
             system.stop()
         remove(directory)
@@ -163,11 +166,16 @@ def _leave(system: System | None, directory: Path, report: Report, *, kept: bool
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A second Ctrl-C must not leave half of it running."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+def _later() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM only leave a note, so that nothing is left half started or half ended."""
+    heard: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

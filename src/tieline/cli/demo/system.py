@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from tieline.bootstrap import open_tieline, start_embedded
 from tieline.cli.demo.agent import AgentPlatform
 from tieline.cli.demo.client import Json, TielineClient
@@ -59,7 +61,10 @@ class System:
 
         async def make() -> list[Account]:
             made = []
-            async with open_tieline(self.settings, PgQueue) as tieline:
+            # By its address, not as one more user of the embedded server: an interrupted start would leave that in use.
+            url = SecretStr(self.database.url("tieline"))
+            settings = self.settings.model_copy(update={"database_url": url})
+            async with open_tieline(settings, PgQueue) as tieline:
                 for provider in providers:
                     org = await tieline.accounts.create_organisation(f"{TITLES[provider]} team")
                     key = await tieline.accounts.create_key(org.org_id, "demo")
