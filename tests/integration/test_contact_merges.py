@@ -1,4 +1,4 @@
-"""Two contacts merged and taken apart again, in the database: values, numbers, aliases, conversations, records, counts."""
+"""Two contacts merged and taken apart again, in the database: values, numbers, conversations, records, counts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -48,8 +48,8 @@ class Scene:
     async def conversation(self, name: str, contact_id: str, number: str, hour: int = 1) -> None:
         """A counted call, with its activity."""
         await self.world.run(
-            "insert into conversation (org_id, platform, conversation_id, type, direction, to_number, contact_id, status,"
-            " ended_at, counted) values (%s, 'retell', %s, 'call', 'outbound', %s, %s, 'analyzed', %s, true)",
+            "insert into conversation (org_id, platform, conversation_id, type, direction, to_number, contact_id,"
+            " status, ended_at, counted) values (%s, 'retell', %s, 'call', 'outbound', %s, %s, 'analyzed', %s, true)",
             self.org_id, name, number, contact_id, f"2026-11-20 {hour:02}:00+00",
         )  # fmt: skip
         await self.world.run(
@@ -177,7 +177,7 @@ async def test_two_linked_contacts_are_not_merged_here(scene: Scene) -> None:
         await scene.contact(contact_id, number)
         await scene.record(f"003{contact_id}", contact_id, "open", number)
     before = await scene.state()
-    with pytest.raises(MergeRefusedError, match="003a and 003b.*Merge the two records in the CRM"):
+    with pytest.raises(MergeRefusedError, match=r"003a and 003b.*Merge the two records in the CRM"):
         await scene.merge()
     assert await scene.state() == before
 
@@ -207,7 +207,9 @@ async def test_later_edits_stay_and_only_what_the_merge_brought_is_withdrawn(sce
     assert (entry["field_name"], entry["old_value"], entry["source_kind"]) == ("last_name", "Lee", "person")
 
 
-async def test_a_later_conversation_goes_with_the_loser_only_if_its_number_is_the_losers(scene: Scene) -> None:
+async def test_a_later_conversation_goes_with_the_loser_only_if_its_number_is_the_losers(
+    scene: Scene,
+) -> None:
     await scene.contact("a", N1)
     await scene.contact("b", N2)
     await scene.conversation("named", "a", N2, 1)  # attached to the survivor by its id, before

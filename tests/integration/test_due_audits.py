@@ -146,6 +146,15 @@ async def test_no_audit_starts_for_an_app_that_may_not_run(
     assert await queued(pool) == []
 
 
+async def test_no_audit_is_queued_while_a_full_sync_is_to_come(
+    pool: Pool, due_work: DueWork, runs: Runs
+) -> None:
+    await first_read(pool, 100)
+    await runs.queue(ORG, APP, full_read=True, triggered_by="manual")
+    await due_work.sweep()
+    assert await queued(pool) == [("inbound", "manual")]
+
+
 async def test_one_audit_of_an_app_is_in_flight_and_a_sync_beside_it(
     pool: Pool, due_work: DueWork, runs: Runs, jobs: NotedWakes
 ) -> None:

@@ -60,12 +60,12 @@ class CommandError(Exception):
 _CODES: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
     (Exit.USAGE, (SettingsError, SecretError, LlmError)),
     (Exit.NOT_FOUND, (
-        UnknownOrganisationError, UnknownContactError, UnknownIssueError, UnknownProviderError, apps.UnknownAppError, runs.UnknownAppError,
+        UnknownOrganisationError, UnknownContactError, UnknownIssueError, UnknownProviderError, apps.UnknownAppError,
+        runs.UnknownAppError,
     )),
     (Exit.REFUSED, (
         AccountError, AppRefusedError, ConfigRefusedError, ConfigurationError, DecisionRefusedError, EditRefusedError,
-        MergeRefusedError, TenantMismatchError,
-        TooManyAppsError, runs.RunInProgressError,
+        MergeRefusedError, TenantMismatchError, TooManyAppsError, runs.RunInProgressError,
     )),
     (Exit.UNAVAILABLE, (CrmError, NotMigratedError, EmbeddedServerError)),
     (Exit.FAILURE, (ConflictError,)),

@@ -214,7 +214,7 @@ def _brought(record: MergeRecord, survivor: ContactState, loser: ContactState) -
 
 def _give_number_back(
     record: MergeRecord, survivor: ContactState, loser: ContactState, numbers: Numbers
-) -> str | None | Refused:
+) -> str | Refused | None:
     """The survivor's number afterwards, if it must give its present one back."""
     number = loser.phone_number
     if numbers.of_loser is None:

@@ -153,7 +153,7 @@ class ContactMerging:
         record = standing.record
         if contact_id not in found:
             raise MergeRefusedError(
-                f"Contact {record.survivor_id}, which it became part of, was deleted; nothing is left to take it out of."
+                f"Contact {record.survivor_id}, which it became part of, was deleted; nothing can be taken out of it."
             )
         survivor = found[contact_id]
         if survivor.contact_id != record.survivor_id:

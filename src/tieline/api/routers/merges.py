@@ -73,7 +73,7 @@ async def merge_contacts(
 async def unmerge_contact(
     body: UnmergeContact, caller: CallerOf, services: ServicesOf, desk: DeskOf
 ) -> Response:
-    """Undoes a merge, whoever made it: what moved goes back, and values that came by it and still stand are withdrawn."""
+    """Undoes a merge, whoever made it: what moved goes back, values that came by it and still stand are withdrawn."""
     rules = await services.configs.get(caller.org_id)
     undone = await desk.merging.unmerge(
         caller.org_id, rules, body.contact_id, caller.editor, clear_do_not_call=body.clear_do_not_call
