@@ -68,7 +68,8 @@ class AuditRules:
     """What a comparison goes by. `read_ms`: our clock when the records were asked for; `now_ms`: our clock now.
 
     `read_until_ms` is the place, on the CRM's clock, from which the next increment reads on: what changed later is not
-    missed yet. `calculated_only`: the records hold calculated fields alone.
+    missed yet. `calculated_only`: the records hold calculated fields alone. `full_read_waits`: newly mapped
+    pairs, at which nobody has looked, are about to be read.
     """
 
     mapping: MappingSet
@@ -78,6 +79,7 @@ class AuditRules:
     now_ms: int
     read_until_ms: int | None = None
     calculated_only: bool = False
+    full_read_waits: bool = False
 
     @property
     def pairs(self) -> Sequence[Pair]:
@@ -168,6 +170,8 @@ def _differs(
     remote = record.values.get(pair.crm.name, ABSENT)
     if remote is ABSENT:
         return False  # Schema drift, which every read of that field reports.
+    if rules.full_read_waits and pair.key not in link.pairs:
+        return False
     known = link.pairs.get(pair.key, PairState())
     agreed = known.base.remote
     if agreed is not ABSENT and not known.base.new and _equal(pair, remote, agreed):

@@ -9,20 +9,20 @@ page in memory: its place and its notes lie in the store, each saved with the pa
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import asdict, replace
 
 from tieline.domain import audit as rules_of
 from tieline.domain.audit_report import NAMED, gone_note, report
 from tieline.domain.changeset import Changeset
-from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.plan_inbound import InboundRules, plan_inbound, plan_missing
 from tieline.domain.records import RemoteRecord
 from tieline.flows.audit_activities import CountingActivities
-from tieline.flows.configuration import ConfigurationError, Effective, effective
+from tieline.flows.audit_run import Audit, Place
+from tieline.flows.configuration import ConfigurationError
 from tieline.flows.inbound import PAGE_SIZE, InboundFlow, InboundRun
 from tieline.flows.known import known_of_links, known_of_records
-from tieline.ports.audit import AuditBook, Audited
+from tieline.ports.audit import AuditBook
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.crm import Page
 from tieline.ports.errors import ConflictError, CursorGoneError
@@ -30,21 +30,6 @@ from tieline.ports.store import Origin, ReadState, Store, UnitOfWork
 
 _KIND = "audit"
 _TRIES = 5
-# Conversations whose activities are counted again in each audit: one or two requests each.
-_ACTIVITIES = 25
-
-_Phase: TypeAlias = Literal["list", "sweep", "unlisted", "activities", "report", "done"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an audit stands. `page` is the connector's cursor, `after` the last link of the last bucket."""
-
-    run: str
-    started_ms: int
-    phase: _Phase = "list"
-    page: Mapping[str, Any] | None = None
-    after: str = ""
 
 
 class AuditFlow:
@@ -71,13 +56,13 @@ class AuditFlow:
         """Runs to the end, from where an interrupted one stood. Raises ConfigurationError and the errors of
         ports.errors; what was committed stays.
         """
-        audit = _Audit(run, effective(run.app, run.org, schema), schema, calculated)
+        audit = Audit(run, schema, calculated)
         place = await self._resume(audit)
         await self._repair(audit)
         while place.phase != "done":
             place = await self._step(audit, place, schema)
 
-    async def _step(self, audit: "_Audit", place: _Place, schema: CrmSchema) -> _Place:
+    async def _step(self, audit: Audit, place: Place, schema: CrmSchema) -> Place:
         match place.phase:
             case "list" if audit.fields:
                 return await self._list(audit, place)
@@ -95,7 +80,7 @@ class AuditFlow:
             case _:
                 return await self._report(audit, place)
 
-    async def _resume(self, audit: "_Audit") -> _Place:
+    async def _resume(self, audit: Audit) -> Place:
         app = audit.run.app
         async with self._store.transaction(audit.run.lease) as uow:
             full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
@@ -105,15 +90,15 @@ class AuditFlow:
                 )
             state = await uow.read_state(app.org_id, app.app_id, _KIND, app.tenant_key)
             if state.cursor is not None and state.cursor.get("run") == audit.run.run_id:
-                return _Place(**state.cursor)
-            place = _Place(audit.run.run_id, to_ms(self._clock.now()))
+                return Place(**state.cursor)
+            place = Place(audit.run.run_id, to_ms(self._clock.now()))
             await self._book.begin(uow, audit.notes, app.app_id)
             await self._save(uow, audit, place)
         return place
 
     # What the CRM lists
 
-    async def _list(self, audit: "_Audit", place: _Place) -> _Place:
+    async def _list(self, audit: Audit, place: Place) -> Place:
         connector = audit.run.session.connector
         cursor = dict(place.page) if place.page is not None else None
         try:
@@ -136,7 +121,7 @@ class AuditFlow:
         return after
 
     async def _compare(
-        self, uow: UnitOfWork, audit: "_Audit", records: Sequence[RemoteRecord], page: Page
+        self, uow: UnitOfWork, audit: Audit, records: Sequence[RemoteRecord], page: Page
     ) -> None:
         app = audit.run.app
         ids = [record.external_id for record in records]
@@ -144,6 +129,7 @@ class AuditFlow:
         rules = rules_of.AuditRules(
             audit.effective.mapping, app.tenant_key, app.region, to_ms(page.requested_at), to_ms(self._clock.now()),
             rules_of.read_until(changes.watermark), audit.calculated,
+            await self._book.full_read_waits(uow, audit.notes, app.app_id),
         )  # fmt: skip
         links = await uow.links(app.org_id, app.tenant_key, ids, lock=False)
         compared = rules_of.compare(records, links, rules)
@@ -157,7 +143,7 @@ class AuditFlow:
 
     # What the CRM does not list
 
-    async def _unlisted(self, audit: "_Audit", place: _Place) -> _Place:
+    async def _unlisted(self, audit: Audit, place: Place) -> Place:
         """One bucket of our own links, in the order of their ids."""
         audit_begun, lease = place.started_ms, audit.run.lease
         async with self._store.transaction(lease) as uow:
@@ -173,7 +159,7 @@ class AuditFlow:
         await self._repair(audit)
         return after
 
-    async def _far_too_few(self, uow: UnitOfWork, audit: "_Audit", started_ms: int) -> bool:
+    async def _far_too_few(self, uow: UnitOfWork, audit: Audit, started_ms: int) -> bool:
         """Whether the CRM shows so few of our records that none of the others is to be believed gone."""
         app = audit.run.app
         unlisted, open_links = await self._book.unlisted(uow, audit.notes, started_ms)
@@ -187,7 +173,7 @@ class AuditFlow:
 
     # Repair
 
-    async def _repair(self, audit: "_Audit") -> None:
+    async def _repair(self, audit: Audit) -> None:
         """Takes every finding through the ordinary plan, by a look at the record as it is now."""
         session = audit.run.session
         while True:
@@ -205,7 +191,7 @@ class AuditFlow:
                     if attempt + 1 == _TRIES:
                         raise
 
-    async def _take(self, audit: "_Audit", ids: Sequence[str], page: Page) -> set[str]:
+    async def _take(self, audit: Audit, ids: Sequence[str], page: Page) -> set[str]:
         """Applies what the records say; returns those that the CRM did not return and that nothing else explained."""
         app, mapping = audit.run.app, audit.effective.mapping
         rules = InboundRules(
@@ -228,7 +214,7 @@ class AuditFlow:
             await self._count(uow, audit, {name: plan.counts.get(name, 0) for name in ("created", "updated")})
         return set(ids) - done
 
-    async def _take_missing(self, audit: "_Audit", ids: Collection[str]) -> None:
+    async def _take_missing(self, audit: Audit, ids: Collection[str]) -> None:
         app = audit.run.app
         if not ids:
             return
@@ -240,7 +226,7 @@ class AuditFlow:
 
     # The end
 
-    async def _report(self, audit: "_Audit", place: _Place) -> _Place:
+    async def _report(self, audit: Audit, place: Place) -> Place:
         run, app = audit.run, audit.run.app
         done = replace(place, phase="done", page=None)
         async with self._store.transaction(run.lease) as uow:
@@ -260,48 +246,28 @@ class AuditFlow:
             await self._save(uow, audit, done)
         return done
 
-    async def _go_on(self, audit: "_Audit", place: _Place) -> _Place:
+    async def _go_on(self, audit: Audit, place: Place) -> Place:
         async with self._store.transaction(audit.run.lease) as uow:
             await self._save(uow, audit, place)
         return place
 
-    async def _save(self, uow: UnitOfWork, audit: "_Audit", place: _Place) -> None:
+    async def _save(self, uow: UnitOfWork, audit: Audit, place: Place) -> None:
         app = audit.run.app
         completed = self._clock.now() if place.phase == "done" else None
         state = ReadState(asdict(place), None, completed)
         await uow.save_read_state(app.org_id, app.app_id, _KIND, app.tenant_key, state)
 
-    async def _apply(self, uow: UnitOfWork, audit: "_Audit", changes: Changeset) -> None:
+    async def _apply(self, uow: UnitOfWork, audit: Audit, changes: Changeset) -> None:
         if changes:
             await uow.apply(audit.run.app.org_id, changes, Origin(audit.run.app.app_id, audit.run.run_id))
 
-    async def _count_all(self, audit: "_Audit", counts: Mapping[str, int]) -> None:
+    async def _count_all(self, audit: Audit, counts: Mapping[str, int]) -> None:
         async with self._store.transaction(audit.run.lease) as uow:
             await self._count(uow, audit, counts)
 
-    async def _count(self, uow: UnitOfWork, audit: "_Audit", counts: Mapping[str, int]) -> None:
+    async def _count(self, uow: UnitOfWork, audit: Audit, counts: Mapping[str, int]) -> None:
         some = {name: number for name, number in counts.items() if number or name in _ALWAYS}
         await uow.add_counts(audit.run.app.org_id, audit.run.run_id, some, audit.take_requests())
 
 
 _ALWAYS = frozenset({"checked", "repaired", *rules_of.FindingKind})
-
-
-class _Audit:
-    """What stays the same while an audit runs. `fields` are those of the list, `all_fields` those of a look by id."""
-
-    def __init__(self, run: InboundRun, how: Effective, schema: CrmSchema, calculated: bool) -> None:
-        self.run = run
-        self.effective = how
-        self.calculated = calculated
-        self.notes = Audited(run.app.org_id, run.run_id, run.app.tenant_key)
-        self.all_fields: list[CrmField] = how.crm_fields(schema)
-        few = {pair.crm.name for pair in rules_of.calculated_pairs(how.mapping)}
-        self.fields = [f for f in self.all_fields if f.name in few] if calculated else self.all_fields
-        self._counted = 0
-
-    def take_requests(self) -> int:
-        """Requests sent since the last call."""
-        sent = self.run.session.requests_sent - self._counted
-        self._counted += sent
-        return sent

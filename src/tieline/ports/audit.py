@@ -37,6 +37,9 @@ class AuditBook(Protocol):
     async def begin(self, uow: UnitOfWork, audit: Audited, app_id: str) -> None:
         """Forgets the notes of the app's earlier audits, and of this one."""
 
+    async def full_read_waits(self, uow: UnitOfWork, audit: Audited, app_id: str) -> bool:
+        """Whether a full sync of the app is queued or running, so that newly mapped fields are yet to be read."""
+
     async def note(
         self, uow: UnitOfWork, audit: Audited, external_ids: Collection[str], findings: Sequence[Finding]
     ) -> int:

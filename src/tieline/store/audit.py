@@ -26,6 +26,11 @@ class PostgresAudits:
         """Forgets the notes of the app's earlier audits, and of this one."""
         await _run(uow, "begin", audit, app_id=app_id)
 
+    async def full_read_waits(self, uow: UnitOfWork, audit: Audited, app_id: str) -> bool:
+        """Whether a full sync of the app is queued or running."""
+        waits: bool = (await _rows(uow, "full_read_waits", audit, app_id=app_id))[0]["waits"]
+        return waits
+
     async def note(
         self, uow: UnitOfWork, audit: Audited, external_ids: Collection[str], findings: Sequence[Finding]
     ) -> int:

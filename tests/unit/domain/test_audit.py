@@ -148,6 +148,13 @@ def test_what_a_person_was_told_is_not_found_again_while_the_record_stands_still
     assert found(record(Tier="High"), link(), causes=("value:crm:1:r1:tier|Tier",)) is not None
 
 
+def test_a_pair_that_a_full_read_is_about_to_read_is_not_found() -> None:
+    assert found(record(), link(pairs={})) is not None
+    rules = replace(RULES, full_read_waits=True)
+    assert found(record(), link(pairs={}), rules) is None
+    assert found(record(Status="Won"), link(), rules) is not None
+
+
 def test_the_calculated_fields_read_speaks_of_calculated_fields_alone() -> None:
     rules = replace(RULES, calculated_only=True)
     seen = RemoteRecord("r1", 1, 100, {"Tier": "High"})

@@ -1,5 +1,6 @@
 -- The audits that are due: the first one an interval after the first full read, then an interval after the last one began.
--- An audit compares calculated fields too, so it counts for both clocks; where both are due it goes ahead.
+-- An audit compares calculated fields too, so it counts for both clocks; where both are due it goes ahead. A full sync reads
+-- all that an audit would.
 with ready as (
     select a.org_id, a.app_id, f.completed_at, a.crm_config, a.schema,
         coalesce((a.crm_config ->> 'audit_interval_hours')::numeric, %(audit_hours)s)::double precision as audit_hours,
@@ -13,6 +14,11 @@ with ready as (
         and not exists (
             select from run n
             where n.org_id = a.org_id and n.app_id = a.app_id and n.kind in ('audit', 'calculated')
+                and n.status in ('queued', 'running')
+        )
+        and not exists (
+            select from run n
+            where n.org_id = a.org_id and n.app_id = a.app_id and n.kind = 'inbound' and n.full_read
                 and n.status in ('queued', 'running')
         )
 ), due as (
