@@ -1,4 +1,4 @@
-"""A person decides what the flows could not: conflicts, shared numbers, merges of a sync; and replays what was refused."""
+"""A person decides what the flows could not: conflicts, shared numbers, merges; and replays what was refused."""
 
 from collections.abc import Mapping
 from typing import Any
