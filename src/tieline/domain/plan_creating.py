@@ -74,7 +74,7 @@ Standing: TypeAlias = HadRecord | RecordMissing | HeldHere | NobodyHere
 
 @dataclass(frozen=True, slots=True)
 class SentValue:
-    """What a create says for one pair: our value then, and the CRM's. They differ for a placeholder."""
+    """What a create says for one pair: our value then, and the CRM's. For a placeholder there is none of ours."""
 
     local: Value
     remote: Value
@@ -140,11 +140,10 @@ def plan_record(contact: ContactState, rules: CreationRules) -> NewRecord:
         sent[pair.key] = SentValue(local, remote)
     for name, value in _names(contact, rules, values).items():
         values[name] = value
-        sent |= {
-            pair.key: SentValue(contact.values.get(pair.field.name), value)
-            for pair in rules.mapping.pairs
-            if pair.crm.name == name and pair.key not in sent
-        }
+        for pair in rules.mapping.pairs:
+            if pair.crm.name == name and pair.key not in sent:
+                local = contact.values.get(pair.field.name)
+                sent[pair.key] = SentValue(local if pair.same(local, value) else None, value)
     return NewRecord(contact.phone_number, values, sent)
 
 

@@ -381,6 +381,16 @@ async def test_a_refused_create_is_an_issue_and_is_replayed(home: House) -> None
     assert await activities(home) == [("call_1", "done")]
 
 
+async def test_a_record_is_created_also_where_conversations_are_not_logged(home: House) -> None:
+    await switch_on(home, sync_conversation_activity=False)
+    await home.sync()
+    await home.conversation("chat_1", NUMBER, SAID, type="chat")
+    await home.analyse()
+    await settled(home)
+    assert len(await records(home)) == 1
+    assert await activities(home) == []
+
+
 async def test_two_calls_of_one_stranger_make_one_record(home: House) -> None:
     await switch_on(home)
     await home.sync()

@@ -143,3 +143,10 @@ def test_only_a_placeholder_that_a_read_brought_is_taken_back(
     assert board.value("c1", "last_name") == (None if taken_back else value)
     base = board.links["R1"].pairs[LAST_KEY].base
     assert base == (Base(None, NUMBER) if taken_back else Base(value, value))
+
+
+def test_a_name_of_ours_that_does_not_fit_is_not_agreed_on_as_the_placeholder() -> None:
+    contact = ContactState("c1", NUMBER, {"last_name": "Featherstonehaugh"})
+    made = plan_record(contact, rules("Caller"))
+    assert made.values["Last"] == "Caller"
+    assert (made.sent[LAST_KEY].local, made.sent[LAST_KEY].remote) == (None, "Caller")
