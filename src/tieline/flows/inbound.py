@@ -7,7 +7,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tieline.domain.changeset import Changeset
+from tieline.domain.changeset import Changeset, IssueNote
 from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.plan_inbound import InboundPlan, InboundRules, plan_inbound, plan_missing, plan_removals
 from tieline.domain.records import RemoteRecord
@@ -16,7 +16,13 @@ from tieline.flows.known import known_of_links, known_of_records, sweep_soon
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import Capability, CrmSession, Page
-from tieline.ports.errors import ConflictError, CursorGoneError
+from tieline.ports.errors import (
+    ConflictError,
+    CrmError,
+    CursorGoneError,
+    FatalError,
+    PermissionMissingError,
+)
 from tieline.ports.store import Lease, Origin, ReadState, Store, UnitOfWork
 
 # Measured: batches of 1,000 rows keep call-start answers quick while an import runs.
@@ -56,15 +62,16 @@ class InboundFlow:
         full = run.full or first_done.completed_at is None or bool(healed)
         if not full:
             # Who is gone is asked first, so that no record takes the place of one that was merged into it.
-            await self._sweep(reading, force=False)
+            await self._sweep_if_allowed(reading, force=False)
         if full:
-            await self._read_all(reading, first_read=first_done.completed_at is None)
+            never_read = first_done.completed_at is None and not first_done.tenant_known
+            await self._read_all(reading, first_read=never_read)
         elif not await self._read_changes(reading):
             await self._read_all(reading, first_read=False)
         await self._read_again(reading)
         await self._close_drift(reading, healed)
         if full:
-            await self._sweep(reading, force=True)
+            await self._sweep_if_allowed(reading, force=True)
 
     async def _read_all(self, reading: "_Reading", *, first_read: bool) -> None:
         run = reading.run
@@ -248,6 +255,19 @@ class InboundFlow:
                 break
         await self._read_again(reading)
 
+    async def _sweep_if_allowed(self, reading: "_Reading", *, force: bool) -> None:
+        """A CRM that will not tell who is gone must not keep us from reading who changed; a person is told."""
+        app, run = reading.run.app, reading.run
+        cause = f"sweep:{app.app_id}"
+        notes, closed = [], [cause]
+        try:
+            await self._sweep(reading, force=force)
+        except (PermissionMissingError, FatalError) as error:
+            notes, closed = [_sweep_note(app, cause, error)], []
+        async with self._store.transaction(run.lease) as uow:
+            changes = Changeset(issues=notes, closed_causes=closed)
+            await uow.apply(app.org_id, changes, Origin(app.app_id, run.run_id))
+
     async def _doubt_all(self, reading: "_Reading") -> None:
         """The CRM does not keep deletes since the last sweep any more: every record is asked for by its id."""
         app = reading.run.app
@@ -293,3 +313,13 @@ class _Reading:
         sent = self.run.session.requests_sent - self._counted
         self._counted += sent
         return sent
+
+
+def _sweep_note(app: AppConfig, cause: str, error: CrmError) -> IssueNote:
+    return IssueNote(
+        cause=cause,
+        kind="sweep_refused",
+        message=f"App {app.name or app.app_id} cannot ask which records were deleted or merged: {error} "
+        "Contacts keep syncing; deletes and merges are followed again as soon as the CRM allows it.",
+        severity="error",
+    )

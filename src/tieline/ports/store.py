@@ -42,11 +42,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class ReadState:
-    """Where one kind of read of an app stands."""
+    """Where one kind of read of an app stands. `tenant_known`: some app has read this tenant completely before."""
 
     cursor: Mapping[str, Any] | None = None
     watermark: str | None = None
     completed_at: datetime | None = None
+    tenant_known: bool = False
 
 
 class UnitOfWork(Protocol):

@@ -371,6 +371,14 @@ create table audit_record (
 );
 create index audit_finding on audit_record (org_id, run_id, external_id) where finding is not null;
 
+-- Tenants that were read completely once, through whichever app: from then on no record displaces an incumbent.
+create table tenant_read (
+    org_id text not null references organisation,
+    tenant_key text not null,
+    first_read_at timestamptz not null,
+    primary key (org_id, tenant_key)
+);
+
 create table issue (
     org_id text not null references organisation,
     issue_id text not null,

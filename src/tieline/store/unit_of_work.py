@@ -179,8 +179,7 @@ class PostgresUnitOfWork:
     async def read_state(self, org_id: str, app_id: str, kind: str, tenant_key: str) -> ReadState:
         """Where a read of this tenant stands; nothing, if the app was on another tenant then."""
         key = {"org_id": org_id, "app_id": app_id, "kind": kind, "tenant_key": tenant_key}
-        found = await self._run("read_state", key)
-        return ReadState(**found[0]) if found else ReadState()
+        return ReadState(**(await self._run("read_state", key))[0])
 
     async def save_read_state(
         self, org_id: str, app_id: str, kind: str, tenant_key: str, state: ReadState
@@ -192,6 +191,8 @@ class PostgresUnitOfWork:
             "watermark": state.watermark, "completed_at": state.completed_at,
         }  # fmt: skip
         await self._run("save_read_state", values, rows=False)
+        if kind == "full" and state.completed_at is not None:
+            await self._run("tenant_read", values, rows=False)
 
     async def _park_numbers(self, org_id: str, changing: Sequence[ContactChange]) -> None:
         moving = [change.contact_id for change in changing if change.phone_number is not None]

@@ -44,3 +44,30 @@ async def test_a_call_that_came_before_its_record_was_read_is_logged_when_it_is(
     assert await home.log() == 1
     await home.sync(full=True)
     assert (await home.analyse(), await home.log()) == (0, 0)
+
+
+async def test_a_tenant_that_is_linked_again_keeps_its_incumbents(home: House) -> None:
+    await home.admin("create", fields=crm_fields(home, first_name="Early", last_name="X", phone_number=None))
+    late = await alice(home)
+    await home.sync()
+    early = await home.rows("select external_id from link where status = 'skipped'")
+    await home.admin("edit", id=early[0]["external_id"], fields=crm_fields(home, phone_number="+14155550100"))
+    await home.sql("delete from read_state")  # What unlinking and linking an app does.
+    await home.sync(full=True)
+    assert (await home.rows("select external_id from link where status = 'open'")) == [{"external_id": late}]
+    assert (await home.contact("+14155550100"))["first_name"] == "Alice"
+
+
+async def test_a_crm_that_hides_its_deletes_still_brings_its_changes(home: House) -> None:
+    record = await alice(home)
+    await home.sync()
+    if home.provider == "salesforce":
+        name, match = "INSUFFICIENT_ACCESS", {"path": "queryAll"}
+    else:
+        name, match = "missing_scopes", {"method": "GET", "path": "/objects/.*contacts$"}
+    await home.admin("faults", kind="status", status=403, name=name, match=match, times=None)
+    await home.sql("delete from read_state where kind = 'removals'")
+    await home.admin("edit", id=record, fields=crm_fields(home, first_name="Alicia"))
+    await home.sync()
+    assert (await home.contact("+14155550100"))["first_name"] == "Alicia"
+    assert await home.issues() == ["sweep_refused"]
