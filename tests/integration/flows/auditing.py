@@ -22,16 +22,17 @@ class WorkerDiedError(Exception):
 
 
 class DyingStore:
-    """A store whose user dies at the nth boundary of a transaction: before it begins, before or after it commits."""
+    """A store that fails once, at the nth boundary of a transaction: before it begins, before or after it commits."""
 
-    def __init__(self, store: PostgresStore, dies_at: int) -> None:
+    def __init__(self, store: PostgresStore, dies_at: int, error: type[Exception] = WorkerDiedError) -> None:
         self._store = store
         self._left = dies_at
+        self._error = error
 
     def _boundary(self) -> None:
         self._left -= 1
-        if self._left < 0:
-            raise WorkerDiedError
+        if self._left == -1:
+            raise self._error
 
     @asynccontextmanager
     async def transaction(self, lease: Lease | None = None) -> AsyncIterator[PostgresUnitOfWork]:

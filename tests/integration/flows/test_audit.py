@@ -21,7 +21,7 @@ from tests.integration.flows.conftest import alice, crm_fields, in_crm
 from tests.integration.flows.house import APP, ORG, House
 
 from tieline.flows.configuration import ConfigurationError
-from tieline.ports.errors import TransientError
+from tieline.ports.errors import ConflictError, TransientError
 from tieline.ports.work import ConversationKey
 
 NUMBER = "+14155550100"
@@ -290,25 +290,27 @@ async def test_an_audit_that_is_interrupted_again_and_again_ends_as_one_that_was
     assert statuses == [{"status": "missing", "n": 1}, {"status": "open", "n": 11}]
 
 
-async def test_an_audit_whose_worker_dies_at_every_boundary_of_a_transaction_finds_the_same(
-    home: House,
+@pytest.mark.parametrize("error", [WorkerDiedError, ConflictError])
+async def test_an_audit_that_fails_at_every_boundary_of_a_transaction_finds_the_same(
+    home: House, error: type[Exception]
 ) -> None:
     await damaged(home)
     run_id = await begin(home)
-    deaths = 0
+    failures = 0
     for attempt in range(300):
         try:
             # Each worker lives a little longer than the one before, so that every boundary is somebody's last.
-            await work(home, run_id, page_size=3, store=DyingStore(home.store, attempt))
-        except WorkerDiedError:
-            deaths += 1
+            await work(home, run_id, page_size=3, store=DyingStore(home.store, attempt, error))
+        except error:
+            failures += 1
         else:
-            break
-    assert deaths > 5
+            if not await home.rows("select 1 from audit_record"):
+                break
+    assert failures > 5
     counts = await counts_of(home, run_id)
     assert counts["checked"] == 11
     assert found(counts) == {"missing_here": 2, "missing_there": 1, "differing": 1}
-    assert counts["created"] == 2
+    assert counts["repaired"] == 4
     assert not found(await audit(home))
     assert len(await home.rows("select 1 from contact where merged_into is null")) == 12
 
