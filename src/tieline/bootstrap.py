@@ -97,7 +97,9 @@ class Sessions:
         """A connection with these credentials; its pace is shared with all others of the app."""
         connector = get_connector(app.provider)
         if self.lost_answer_wait_s is not None:
-            connector = with_spec(connector, request_timeout_s=0.0, activity_settle_s=self.lost_answer_wait_s)
+            connector = with_spec(
+                connector, request_timeout_s=0.0, activity_settle_s=self.lost_answer_wait_s, search_lag_s=0.0
+            )
         rules = connector.spec.rate_rules
         return HttpSession(
             connector,
@@ -168,7 +170,13 @@ async def database(settings: Settings) -> AsyncIterator[str]:
             )
         yield url
         return
-    server = await asyncio.to_thread(start_embedded, settings)
+    starting = asyncio.ensure_future(asyncio.to_thread(start_embedded, settings))
+    try:
+        server = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The thread goes on: what it starts must not outlive us unowned.
+        (await starting).stop()
+        raise
     try:
         url = await asyncio.to_thread(ensure_database, server.url(), "tieline")
         await asyncio.to_thread(migrate, url)

@@ -24,7 +24,7 @@ _HUBSPOT = {
     "phone_number": "phone", "first_name": "firstname", "last_name": "lastname", "plan": "plan", "notes": "notes",
     "title": "jobtitle", "city": "city", "department": "company", "do_not_call": "do_not_call",
 }  # fmt: skip
-_OTHER_TOKEN = "pat-na1-00000000-0000-4000-8000-000000000002"
+_OTHER_TOKEN = "pat-na1-sandbox-2"
 _ACTIVITIES = ("calls", "communications")
 
 
