@@ -5,6 +5,7 @@ nothing back and holds nothing up.
 """
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from tieline.domain.crm_schema import CrmField
 from tieline.domain.mapping import MappingSet
@@ -51,13 +52,13 @@ async def _histories(
     session: CrmSession, fields: Mapping[str, CrmField], writes: Mapping[str, PlannedWrite]
 ) -> FieldHistory:
     connector = session.connector
-    declared = Capability.FIELD_HISTORY in connector.spec.capabilities
-    if not writes or not declared or not isinstance(connector, HistoryReader):
+    if not writes or Capability.FIELD_HISTORY not in connector.spec.capabilities:
         return {}
+    reader = cast(HistoryReader, connector)
     names = {name for write in writes.values() for name in write.patch.values}
     written = [field for name, field in fields.items() if name in names]
     try:
-        return await session.run(connector.read_history(written, list(writes)))
+        return await session.run(reader.read_history(written, list(writes)))
     except CredentialsInvalidError:
         raise
     except CrmError:

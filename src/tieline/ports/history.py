@@ -5,7 +5,7 @@ For connectors that declare `Capability.FIELD_HISTORY`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 from tieline.domain.crm_schema import CrmField
 from tieline.domain.values import Value
@@ -24,7 +24,6 @@ FieldHistory: TypeAlias = Mapping[str, Mapping[str, Sequence[PastValue]]]
 """By record id and field name: the values a field had, the newest first."""
 
 
-@runtime_checkable
 class HistoryReader(Protocol):
     """The operation of a connector with field history."""
 
