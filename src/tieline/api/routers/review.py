@@ -52,7 +52,7 @@ class ReviewPageOut(BaseModel):
 class ResolveReviewItem(Strict):
     """A decision. `external_id` names the record for `pick_primary`, `survivor_id` who survives `merge_contacts`."""
 
-    choice: Choice
+    choice: Annotated[Choice, Field(strict=False)]
     external_id: Id | None = None
     survivor_id: ContactId | None = None
     note: Annotated[str, Field(max_length=1_000)] = ""
