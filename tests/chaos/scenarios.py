@@ -104,8 +104,11 @@ async def push_changes(plan: Plan) -> Measured:
         return Measured("push", plan.crm, plan.seed, felt, {"rounds": rounds, **notes})
 
 
-async def log_conversations(plan: Plan, **setting: float) -> Measured:
-    """`amount` calls, each to be logged once. A latency on creates makes kills fall between a create and its record."""
+async def log_conversations(plan: Plan, *, aimed: bool = False, **setting: float) -> Measured:
+    """`amount` calls, each to be logged once. A latency on creates makes harms fall between a create and its record.
+
+    `aimed`: each of them does.
+    """
     rng = random.Random(plan.seed)
     async with running_world(
         plan.crm, plan.amount + plan.amount // 4 + 10, seed=plan.seed, **setting
@@ -119,16 +122,27 @@ async def log_conversations(plan: Plan, **setting: float) -> Measured:
         async def finished() -> bool:
             return bool(await world.one("select count(*) from activity where status = 'done'") == len(calls))
 
-        storm = Storm(world, "activity", rng, plan.stint_s, plan.tell)
+        async def create_is_under_way() -> None:
+            while not await world.one(  # noqa: ASYNC110 - a row's
+                "select count(*) from activity where activity_id is null and intent_at between"
+                " clock_timestamp() - interval '0.1 s' and clock_timestamp()"
+            ):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(rng.uniform(0, plan.latency_s / 2))
+
+        storm = Storm(world, "activity", rng, plan.stint_s, plan.tell, create_is_under_way if aimed else None)
         felt = await storm.rage(plan.harms, finished)
-        lost = await world.one(
-            "select count(*) from activity where activity_id is null and intent_at is not null"
-        )
         world.crm.quicken()
         await storm.calm(finished)
         await _check_activities(world, calls)
         await _check_all(world)
-        return Measured("activities", plan.crm, plan.seed, felt, {"creates in doubt at the last kill": lost})
+        inherited = await world.one(
+            "select count(*) from (select ref from chaos_write where what = 'activity' group by ref"
+            " having count(distinct writer) > 1) handed_over"
+        )
+        return Measured(
+            "activities", plan.crm, plan.seed, felt, {"creates that another had to settle": inherited}
+        )
 
 
 # What they share

@@ -48,6 +48,8 @@ class Storm:
     rng: random.Random
     stint_s: float
     tell: Callable[[str], None] = print
+    aim: Callable[[], Awaitable[None]] | None = None
+    """Waits for the moment that the next harm is to fall into; by default any."""
 
     async def rage(
         self,
@@ -113,6 +115,8 @@ class Storm:
                 continue
             into = self.rng.uniform(0, self.stint_s)
             await asyncio.sleep(into)
+            if self.aim is not None:
+                await self.aim()
             holder = await self.world.holder(*_LANES[self.what])
             if holder is not None and not await finished():
                 return holder, into

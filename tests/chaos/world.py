@@ -38,13 +38,14 @@ from tieline.worker.queue import PgQueue
 # fence keeps the lane from changing hands, so the two cannot disagree by a race.
 _NOTES: tuple[LiteralString, ...] = (
     "create table chaos_write (id bigint generated always as identity, at timestamptz default clock_timestamp(),"
-    " writer text default session_user, what text, holders text[])",
+    " writer text default session_user, what text, holders text[], ref text)",
     "create index on chaos_write (what, at)",
     "grant all on all tables in schema public to public",
     """create function chaos_note() returns trigger language plpgsql as $$
        begin
-           insert into chaos_write (what, holders)
-           select tg_argv[0], array_agg(owner) from lease where lane = any(string_to_array(tg_argv[1], ' '));
+           insert into chaos_write (what, holders, ref)
+           select tg_argv[0], array_agg(owner), to_jsonb(new) ->> 'conversation_id'
+           from lease where lane = any(string_to_array(tg_argv[1], ' '));
            return null;
        end $$""",
     """create trigger chaos_page after insert or update on read_state
