@@ -134,7 +134,7 @@ class _Looker:
         remote = self.record.values.get(pair.crm.name, ABSENT)
         if _plainly_unchanged(state, local, remote):
             self._nothing_waits(pair)
-            if self.board.open_causes and remote is not ABSENT and pair.same(local, remote):
+            if self._cause_is_open(pair) and remote is not ABSENT and pair.same(local, remote):
                 self.board.close(self._cause(pair))
             return
         if state is _NEW and local is None and remote is not ABSENT and self._first_value(pair, remote):
@@ -165,8 +165,13 @@ class _Looker:
         self.look.states_changed = True
         if value is not None:
             self._set(pair, None, value)
-        self.board.close(self._cause(pair))
+        if self._cause_is_open(pair):
+            self.board.close(self._cause(pair))
         return True
+
+    def _cause_is_open(self, pair: Pair) -> bool:
+        open_causes = self.board.open_causes
+        return bool(open_causes) and self._cause(pair) in open_causes
 
     def _cause(self, pair: Pair) -> str:
         return f"value:{self.board.tenant_key}:{self.record.external_id}:{pair.key}"
