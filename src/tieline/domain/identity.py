@@ -175,7 +175,7 @@ def record_merged(board: Board, loser_ext: str, survivor_ext: str) -> None:
         return
     if loser.contact_id in board.primaries:
         return  # Another record speaks for it by now.
-    if survivor.status is LinkStatus.OPEN:
+    if _speaks(board, survivor):
         if loser.status is not LinkStatus.DELETED:
             _both_linked(board, loser, survivor)
         return
@@ -202,8 +202,16 @@ def record_removed(board: Board, removal: Removal) -> None:
     close_about(board, removal.external_id)
     _relist_left(board, link, gone)
     board.counts["removed"] += 1
-    if was_primary and link.contact_id in board.contacts:
+    # A sharer that goes may have been the next in line, not placed yet.
+    unspoken_for = was_primary or link.contact_id not in board.primaries
+    if unspoken_for and link.contact_id in board.contacts:
         _leave_to_sharers(board, board.contacts[link.contact_id].phone_number, removal.external_id)
+
+
+def _speaks(board: Board, link: LinkState) -> bool:
+    """Whether the record is a contact's own: its primary, or not found at the moment, which a sweep will settle."""
+    tied = link.status is LinkStatus.MISSING and link.contact_id in board.contacts
+    return link.status is LinkStatus.OPEN or tied
 
 
 def record_missing(board: Board, external_id: str) -> None:
@@ -351,6 +359,9 @@ def _both_linked(board: Board, loser: LinkState, survivor: LinkState) -> None:
         absorb(
             board, survivor_id, loser_id, f"the CRM merged {loser.external_id} into {survivor.external_id}"
         )
+        if survivor.status is LinkStatus.OPEN:
+            # Nobody may look at the survivor again, and what came with the loser waits to be written to it.
+            board.put_link(replace(board.links[survivor.external_id], dirty=True))
         return
     board.issue(
         IssueNote(
