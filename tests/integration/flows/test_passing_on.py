@@ -1,4 +1,4 @@
-"""Numbers and links that pass from one contact to another within one page: the store must take them as the plan means."""
+"""What passes from one contact to another within a page: the store must take it as the plan means."""
 
 from tests.integration.flows.conftest import alice, crm_fields
 from tests.integration.flows.house import House

@@ -362,7 +362,7 @@ def test_a_merge_that_no_field_could_hold_is_left_to_a_person() -> None:
     assert seen == Outcome(AskPerson(), agreed(""))
 
 
-def test_do_not_call_in_the_crm_is_not_overwritten_through_an_outbound_pair_unless_a_person_cleared_it() -> None:
+def test_do_not_call_in_the_crm_is_overwritten_only_where_a_person_cleared_it_here() -> None:
     flag = Pair(
         BUILTIN_FIELDS["do_not_call"], CrmField("DNC", "DNC", CrmKind.BOOLEAN), False, True, Policy.TIELINE_WINS
     )  # fmt: skip

@@ -46,6 +46,10 @@ def known(tie: LinkState, **values: Value) -> Known:
 
 
 def record(modified: int = 5, **values: Value) -> RemoteRecord:
+    return record_with(values, modified)
+
+
+def record_with(values: Mapping[str, Value], modified: int = 5) -> RemoteRecord:
     return RemoteRecord("r", 1, modified, {name.upper(): values.get(name, "old") for name in NAMES})
 
 
@@ -53,7 +57,7 @@ RULES = OutboundRules(MAPPING, TENANT, now_ms=1_000, read_ms=990)
 
 
 def plan(tie: LinkState, local: Mapping[str, Value], remote: Mapping[str, Value]) -> OutboundPlan:
-    return plan_outbound([tie], {"r": record(**remote)}, known(tie, **local), RULES, lambda: "id")
+    return plan_outbound([tie], {"r": record_with(remote)}, known(tie, **local), RULES, lambda: "id")
 
 
 def sent_of(made: OutboundPlan) -> PlannedWrite:
@@ -119,7 +123,8 @@ def test_a_refusal_that_names_its_field_blocks_only_that() -> None:
 
 def test_a_refusal_that_names_none_is_tracked_down_one_field_at_a_time() -> None:
     local = {"a": "bad", "b": "good", "c": "fine"}
-    tie, sent = link(), []
+    tie = link()
+    sent: list[Mapping[str, Value]] = []
     for _ in range(6):
         made = plan(tie, local, {name.lower(): value for patch in sent for name, value in patch.items()})
         tie = after(made)
