@@ -160,7 +160,7 @@ async def test_a_do_not_call_that_an_analysis_would_lift_is_cleared_only_by_that
     assert answer.status_code == 200
     assert (await api.get(f"/get-contact/{contact_id}")).json()["do_not_call"] is False
     (row,) = await world.rows("select closed_because from issue where issue_id = 'dnc'")
-    assert row["closed_because"].startswith("clear_do_not_call, by api key_")
+    assert row["closed_because"].startswith("clear_do_not_call, by api apikey_")
     assert row["closed_because"].endswith(": she asked")
 
 
