@@ -5,7 +5,7 @@ Does not try again (the worker does) and holds nothing between pages: a run that
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tieline.domain.changeset import Changeset, IssueNote
 from tieline.domain.crm_schema import CrmField, CrmSchema
@@ -43,6 +43,13 @@ class InboundRun:
     lease: Lease | None
     run_id: str
     full: bool
+    resumed_since: datetime | None = None
+    """When the run was begun, if an earlier attempt at it may have done a part."""
+
+    def has_read_all(self, state: ReadState) -> bool:
+        """Whether an earlier attempt completed this run's full read."""
+        since, completed = self.resumed_since, state.completed_at
+        return since is not None and completed is not None and completed >= since and state.cursor is None
 
 
 class InboundFlow:
@@ -65,7 +72,8 @@ class InboundFlow:
             await self._sweep_if_allowed(reading, force=False)
         if full:
             never_read = first_done.completed_at is None and not first_done.tenant_known
-            await self._read_all(reading, first_read=never_read)
+            if healed or not run.has_read_all(first_done):
+                await self._read_all(reading, first_read=never_read)
         elif not await self._read_changes(reading):
             await self._read_all(reading, first_read=False)
         await self._read_again(reading)
@@ -207,8 +215,9 @@ class InboundFlow:
         await self._commit(reading, page.records, page, fresh=True)
 
     async def sweep(self, run: InboundRun, schema: CrmSchema) -> None:
-        """Follows the CRM's deletes and merges now. Raises CursorGoneError when the last sweep was too long ago."""
-        await self._sweep(_Reading(run, effective(run.app, run.org, schema), schema), force=True)
+        """Follows the CRM's deletes and merges now."""
+        reading = _Reading(run, effective(run.app, run.org, schema), schema)
+        await self._sweep_if_allowed(reading, force=True)
 
     async def _sweep(self, reading: "_Reading", *, force: bool) -> None:
         """Follows deletes and merges since the last sweep."""
