@@ -92,9 +92,10 @@ class WiredFlows:
     async def inbound(self, run: Run, lease: Lease) -> None:
         """One inbound run, with the schema as it is now; then whatever waited for it."""
         ready = await self._ready(lease.org_id, lease.app_id, lease.lane, live_schema=True)
-        await self._inbound.run(
-            InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, run.full_read), ready.schema
-        )
+        # A first attempt has done nothing yet, whatever the two machines' clocks say.
+        since = run.started_at if run.attempts > 1 else None
+        inbound = InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, run.full_read, since)
+        await self._inbound.run(inbound, ready.schema)
         await self._tieline.issues.settle_for_app(lease.org_id, lease.app_id, _REFUSED, "the CRM lets us in")
         for kind in (WakeKind.PUSH, WakeKind.ACTIVITY):
             await self.wake(Wake(kind, lease.org_id, lease.app_id))

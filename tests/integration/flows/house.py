@@ -159,8 +159,8 @@ class House:
         finally:
             await self.leases.release(lease)
 
-    async def sync(self, *, full: bool = False) -> Mapping[str, int]:
-        """One inbound run; returns its counts."""
+    async def sync(self, *, full: bool = False, resumed_since: datetime | None = None) -> Mapping[str, int]:
+        """One inbound run, or the rest of one that began then; returns its counts."""
         run_id = self.ids.new("run")
         await self.sql(
             "insert into run (org_id, run_id, app_id, kind, status, triggered_by)"
@@ -168,7 +168,9 @@ class House:
         )  # fmt: skip
         flow = InboundFlow(self.store, self.clock, self.ids)
         async with self.lane(Lane.RECURRING) as lease:
-            run = InboundRun(await self.app(), await self.org(), await self.session(), lease, run_id, full)
+            run = InboundRun(
+                await self.app(), await self.org(), await self.session(), lease, run_id, full, resumed_since
+            )
             try:
                 await flow.run(run, await self.schema())
             finally:

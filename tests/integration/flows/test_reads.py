@@ -1,5 +1,6 @@
 """Reading in: interrupted anywhere, shared and changing numbers, deletes, merges, schemas that change."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +44,26 @@ async def interrupted(home: House, *, full: bool = False) -> int:
             home.wire.cut_after = None
         return allowed
     raise AssertionError("the run never ends")
+
+
+async def test_a_full_read_that_was_completed_before_its_worker_died_is_not_read_again(home: House) -> None:
+    await home.admin("seed", contacts=50, seed=3)
+    await home.sync()
+    await home.later(seconds=60)
+    began = home.clock.now()
+    for allowed in range(60):
+        home.wire.cut_after = allowed
+        with suppress(CrmError):
+            await home.sync(full=True, resumed_since=began)
+        done = await home.rows("select from read_state where kind = 'full' and completed_at >= %s", began)
+        if done:
+            break
+    home.wire.cut_after = None
+    counts = await home.sync(full=True, resumed_since=began)
+    assert counts.get("read", 0) < 50
+    await home.later(seconds=60)
+    again = await home.sync(full=True, resumed_since=home.clock.now())
+    assert again["read"] >= 50
 
 
 async def test_a_first_read_that_is_cut_off_at_every_request_loses_and_doubles_nothing(home: House) -> None:
