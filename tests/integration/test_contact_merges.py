@@ -45,6 +45,13 @@ class Scene:
         )  # fmt: skip
         return contact_id
 
+    async def details(self, contact_id: str, tags: list[str], memory: str | None) -> None:
+        """What a contact has besides fields."""
+        await self.world.run(
+            "update contact set contact_tag_ids = %s, contact_memory = %s where org_id = %s and contact_id = %s",
+            Jsonb(tags), memory, self.org_id, contact_id,
+        )  # fmt: skip
+
     async def conversation(self, name: str, contact_id: str, number: str, hour: int = 1) -> None:
         """A counted call, with its activity."""
         await self.world.run(
@@ -101,7 +108,7 @@ class Scene:
         """All that a merge may move, and nothing that only counts changes."""
         columns = {
             "contact": "contact_id, phone_number, first_name, last_name, do_not_call, custom_fields, merged_into,"
-            " conversation_count, last_conversation_at",
+            " conversation_count, last_conversation_at, contact_tag_ids, contact_memory",
             "contact_alias": "contact_id, phone_number, origin",
             "conversation": "platform, conversation_id, contact_id",
             "activity": "tenant_key, conversation_id, contact_id, external_id, status",
@@ -142,6 +149,20 @@ async def test_values_fill_empty_fields_and_differing_ones_stay_in_the_ledger(sc
         ("note", "set", "vip"),
     ]  # fmt: skip
     assert {e["source_ref"] for e in ledger} == {"key_b"}, "a value keeps its own source"
+
+
+async def test_tags_are_joined_and_a_memory_fills_an_empty_one(scene: Scene) -> None:
+    await scene.contact("a", N1)
+    await scene.contact("b", N2)
+    await scene.details("a", ["t1"], None)
+    await scene.details("b", ["t2", "t1"], "likes tea")
+    await scene.merge()
+    row = await scene.row("a")
+    assert (row["contact_tag_ids"], row["contact_memory"]) == (["t1", "t2"], "likes tea")
+    await scene.details("a", ["t1", "t2", "t3"], "likes tea and cake")
+    await scene.unmerge()
+    row = await scene.row("a")
+    assert (row["contact_tag_ids"], row["contact_memory"]) == (["t1", "t3"], "likes tea and cake")
 
 
 async def test_what_hangs_on_the_loser_moves_and_its_id_keeps_resolving(scene: Scene) -> None:
@@ -301,16 +322,27 @@ VALUES = st.fixed_dictionaries(
     },
 )  # fmt: skip
 
+DETAILS = st.tuples(st.lists(st.sampled_from("xyz"), unique=True), st.sampled_from([None, "m", "n"]))
+
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     ours=VALUES, theirs=VALUES, aliases=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([N1, N2, N3, N4]))),
     calls=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([N1, N2, N3, N4])), max_size=5),
     records=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["deleted", "missing", "closed"])), max_size=3),
-    linked=st.sampled_from(["", "a", "b"]), swap=st.booleans(),
+    linked=st.sampled_from(["", "a", "b"]), swap=st.booleans(), ours_too=DETAILS, theirs_too=DETAILS,
 )  # fmt: skip
 def test_a_merge_and_its_undoing_leave_everything_as_it_was(
-    db_url: str, ours: Any, theirs: Any, aliases: Any, calls: Any, records: Any, linked: str, swap: bool
+    db_url: str,
+    ours: Any,
+    theirs: Any,
+    aliases: Any,
+    calls: Any,
+    records: Any,
+    linked: str,
+    swap: bool,
+    ours_too: Any,
+    theirs_too: Any,
 ) -> None:
     async def story() -> None:
         async with world_on(db_url) as world:
@@ -318,6 +350,8 @@ def test_a_merge_and_its_undoing_leave_everything_as_it_was(
             scene = Scene(world, (await world.org())[0])
             await scene.contact("a", N1, **ours)
             await scene.contact("b", N2, **theirs)
+            await scene.details("a", *ours_too)
+            await scene.details("b", *theirs_too)
             for contact_id, number in aliases:
                 await scene.alias(contact_id, number)
             for i, (contact_id, number) in enumerate(calls):

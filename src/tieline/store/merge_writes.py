@@ -17,7 +17,12 @@ _sql = Queries("flows")
 
 async def end_merged(connection: Connection, org_id: str, merges: Sequence[ContactMerge]) -> None:
     """The losers let go of their numbers; their ids resolve to the survivors from now on."""
-    await _run(connection, org_id, ("merge_record", "merge_counts", "merge_contacts"), _merge_rows(merges))
+    await _run(
+        connection,
+        org_id,
+        ("merge_record", "merge_details", "merge_counts", "merge_contacts"),
+        _merge_rows(merges),
+    )
 
 
 async def move_merged(connection: Connection, org_id: str, merges: Sequence[ContactMerge]) -> None:

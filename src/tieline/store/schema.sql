@@ -138,6 +138,8 @@ create table contact_merge (
     loser_id text not null,
     reason text not null default '',
     filled jsonb not null default '{}',        -- by field that took the loser's value: what the survivor had before
+    tags jsonb not null default '[]',          -- ids of tags that only the loser bore
+    memory_filled boolean not null default false, -- the survivor had no memory and took the loser's
     survivor_number text,                      -- the survivor's number then
     survivor_last_at timestamptz,              -- the survivor's last_conversation_at then
     conversations jsonb not null default '[]', -- [platform, conversation_id] of each that moved

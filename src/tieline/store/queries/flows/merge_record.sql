@@ -1,7 +1,13 @@
 -- What an undo needs to know of the two as they were; the moves that follow write down what they moved.
-insert into contact_merge (org_id, survivor_id, loser_id, reason, filled, survivor_number, survivor_last_at,
-                           own_conversations, links)
-select %(org_id)s, r.survivor_id, r.loser_id, r.reason, r.filled, survivor.phone_number, survivor.last_conversation_at,
+insert into contact_merge (org_id, survivor_id, loser_id, reason, filled, tags, memory_filled, survivor_number,
+                           survivor_last_at, own_conversations, links)
+select %(org_id)s, r.survivor_id, r.loser_id, r.reason, r.filled,
+       coalesce((
+           select jsonb_agg(tag) from jsonb_array_elements_text(loser.contact_tag_ids) as tag
+           where not coalesce(survivor.contact_tag_ids, '[]') ? tag
+       ), '[]'),
+       coalesce(survivor.contact_memory, '') = '' and coalesce(loser.contact_memory, '') <> '',
+       survivor.phone_number, survivor.last_conversation_at,
        coalesce((
            select jsonb_agg(jsonb_build_array(c.platform, c.conversation_id)) from conversation c
            where c.org_id = %(org_id)s and c.contact_id = r.survivor_id and c.has_number

@@ -17,6 +17,7 @@ with undone as (
                   as since
 ), news as (
     select u.survivor_id, u.loser_id, u.survivor_last_at,
+           u.tags, u.memory_filled,
            (select count(*) from moved where moved.loser_id = u.loser_id and moved.since)::int as number,
            (select max(moved.at) from moved where moved.loser_id = u.loser_id and moved.since) as latest,
            (select max(coalesce(c.ended_at, c.started_at, c.created_at)) from conversation c
@@ -27,7 +28,10 @@ with undone as (
 ), survivors as (
     update contact survivor
     set conversation_count = greatest(0, survivor.conversation_count - loser.conversation_count - news.number),
-        last_conversation_at = greatest(news.survivor_last_at, news.stays)
+        last_conversation_at = greatest(news.survivor_last_at, news.stays),
+        contact_tag_ids = survivor.contact_tag_ids - array(select jsonb_array_elements_text(news.tags)),
+        contact_memory = case when news.memory_filled and survivor.contact_memory = loser.contact_memory then null
+                              else survivor.contact_memory end
     from news join contact loser on loser.org_id = %(org_id)s and loser.contact_id = news.loser_id
     where survivor.org_id = %(org_id)s and survivor.contact_id = news.survivor_id
 )
