@@ -15,7 +15,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env check test test-unit sim demo bench fmt lock ci-deps clean
+.PHONY: help env check test test-unit sim chaos demo bench fmt lock ci-deps clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,9 @@ sim: env  ## live through SEEDS=1000 simulated histories (FROM=0), and tell the 
 
 demo: env  ## the walk-through on both CRMs (KEEP=1 leaves it running)
 	$(BIN)/tieline demo $(if $(KEEP),--keep) $(ARGS)
+
+chaos: env  ## kill -9 of workers in the middle of real work; ARGS="push --crm hubspot --kills 3" and the like
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: env  ## benchmarks; never part of the tests
 	$(BIN)/python -m bench $(ARGS)

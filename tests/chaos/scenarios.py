@@ -122,6 +122,10 @@ async def log_conversations(plan: Plan, *, aimed: bool = False, **setting: float
         async def finished() -> bool:
             return bool(await world.one("select count(*) from activity where status = 'done'") == len(calls))
 
+        # Conversations whose analysis is cut off rest for the two minutes of their claim; here it is about logging.
+        while await world.one("select count(*) from activity") < len(calls):  # noqa: ASYNC110 - a row's
+            await asyncio.sleep(0.05)
+
         async def create_is_under_way() -> None:
             while not await world.one(  # noqa: ASYNC110 - a row's
                 "select count(*) from activity where activity_id is null and intent_at between"

@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from pydantic import SecretStr
-from tests.acceptance.shell import TIELINE, Shell, Started, running_shell
+from tests.acceptance.shell import PATIENCE_S, TIELINE, Shell, Started, running_shell
 from tests.chaos.crm import Crm, crm_of
 
 from tieline.bootstrap import Tieline, open_tieline
@@ -135,10 +135,12 @@ class World:
 
     async def stop_workers(self) -> None:
         """All end in good order, as an operator would end them."""
-        for worker in self.workers:
-            if worker.alive:
-                worker.process.signal(signal.SIGCONT)
-                assert worker.process.end() == 0, worker.process.log.read_text()[-2000:]
+        living = [worker for worker in self.workers if worker.alive]
+        for worker in living:
+            worker.process.signal(signal.SIGCONT)
+            worker.process.signal(signal.SIGTERM)
+        for worker in living:
+            assert worker.process.process.wait(PATIENCE_S) == 0, worker.process.log.read_text()[-2000:]
 
     async def strangers(self) -> list[dict[str, Any]]:
         """Writes by a worker that did not hold the lane; there must be none."""
