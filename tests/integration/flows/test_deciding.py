@@ -111,9 +111,8 @@ async def test_a_choice_that_the_issue_does_not_have_is_refused(home: House) -> 
 async def test_another_record_is_picked_for_a_shared_number_and_stays(home: House) -> None:
     first = await alice(home, plan="gold", interaction_summary="First's own.")
     await home.later(seconds=5)
-    second = str(
-        (await home.admin("create", fields=crm_fields(home, phone_number=NUMBER, first_name="Bob", last_name="Ray", vip=True)))["id"]
-    )  # fmt: skip
+    bob = crm_fields(home, phone_number=NUMBER, first_name="Bob", last_name="Ray", vip=True)
+    second = str((await home.admin("create", fields=bob))["id"])
     await home.sync()
     assert (await home.value(NUMBER, "first_name"), await home.value(NUMBER, "plan")) == ("Alice", "gold")
     with pytest.raises(DecisionRefusedError, match="Name the record"):
@@ -157,6 +156,7 @@ async def test_a_merge_that_a_sync_made_is_undone_when_its_reason_is_gone(home: 
     assert (await home.contact(OTHER))["contact_id"] == loser
     assert await home.value(OTHER, "email") == "bea@example.com"
     assert await home.value(NUMBER, "email") is None
+    assert await home.rows("select 1 from contact_alias where phone_number = %s", OTHER) == []
     counts = [(await home.contact(number))["conversation_count"] for number in (NUMBER, OTHER)]
     assert counts == [0, 1]
     await home.sync(full=True)
@@ -213,3 +213,24 @@ async def test_refused_writes_are_sent_again_by_kind_when_their_cause_is_gone(ho
     await push_all(home)
     assert (await in_crm(home, record))["lead_status"] == "Qualified"
     assert await home.issues() == []
+
+
+async def test_refused_activities_are_logged_when_their_issues_are_replayed(home: House) -> None:
+    await alice(home)
+    await home.sync()
+    for number in (1, 2):
+        await home.conversation(f"call_{number}", NUMBER, {"call_summary": f"Call {number}."})
+    await home.analyse()
+    kind = {"salesforce": "Task", "hubspot": "calls"}[home.provider]
+    field = {"salesforce": "Subject", "hubspot": "hs_call_title"}[home.provider]
+    await home.fault("validation_rule", object=kind, field=field, message="Not today.", times=None)
+    assert await home.log() == 0
+    refused = await home.rows("select status, count(*) as number from activity group by 1")
+    assert [tuple(row.values()) for row in refused] == [("blocked", 2)]
+    await home.cured()
+    assert await home.log() == 0, "nobody tries again unasked"
+    issues = Issues(home.pool, home.jobs, home.ids)
+    assert len(await issues.replay_all(ORG, Replay(kind="activity_refused"))) == 2
+    assert await home.log() == 2
+    assert await home.issues() == []
+    assert await home.log() == 0
