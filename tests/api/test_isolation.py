@@ -54,6 +54,8 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/get-crm-schema"): None,
     ("POST", "/run-sync-job"): None,
     ("GET", "/get-sync-job-status"): None,
+    ("POST", "/run-audit-job"): None,
+    ("GET", "/get-audit-job-status"): None,
     ("GET", "/health"): None,
 }  # fmt: skip
 
