@@ -87,7 +87,8 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
         " values (%s, 'issue_theirs', 'c', 'push_refused', %s, %s, %s, %s)",
         org_id, MARK, app_id, MARK, contact["contact_id"],
     )  # fmt: skip
-    return org_id, {"{issue_id}": "issue_theirs", 
+    return org_id, {
+        "{issue_id}": "issue_theirs",
         "{contact_id}": contact["contact_id"],
         "{app_id}": app_id,
         "{phone_number}": PHONE,

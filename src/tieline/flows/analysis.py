@@ -34,11 +34,12 @@ from tieline.ports.llm import LlmError, MergeRequest, TextMerger
 from tieline.ports.store import Origin, Store, UnitOfWork
 from tieline.ports.work import ActivityRow, Conversation
 
-CLAIM_LASTS = timedelta(seconds=120)
+# Long enough for a batch with a model; a worker that dies keeps its few conversations waiting no longer than this.
+CLAIM_LASTS = timedelta(seconds=60)
 REMOTE_ANSWERS_WITHIN_S = 5.0
 MAX_ATTEMPTS = 8
 _TRIES = 5
-_BATCH = 50
+_BATCH = 10
 
 FreshRead = Callable[[AppConfig, Sequence[str]], Awaitable[None]]
 """Reads records of the app's CRM by id and takes what they say; may raise any CrmError."""
