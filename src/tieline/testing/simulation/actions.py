@@ -17,6 +17,8 @@ _BETWEEN: Final = (
     "edit", "edit", "person_edits", "person_edits", "person_edits", "clear", "run", "run", "run", "webhook", "fault",
     "phone", "person_pushes", "person_pushes", "person_pushes",
 )  # fmt: skip
+_LONGEST: Final = 2000
+"""Boundaries that one pass of a flow may reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Actions:
             "forbid_calls": people.forbid_calls, "person_edits": people.person_edits,
             "person_clears": people.person_clears, "person_decides_calls": people.person_decides_calls,
             "conversation": people.conversation, "webhook": people.webhook, "call": self._call,
+            "late_call": self._late_call,
             "person_pushes": self._person_pushes, "edit_in_window": self._edit_in_window, "race": self._race,
             "start": self._start, "move": self._move, "run": self._run, "fault": self._fault,
             "record_fault": self._record_fault, "die": self._die, "kill": self._kill, "wait": self._wait,
@@ -117,6 +120,20 @@ class Actions:
         await self._to_its_end(job)
         return True
 
+    async def _late_call(self, chance: Random) -> bool:
+        """A conversation ends; a person, a rep or a later conversation writes; only then its reports come."""
+        before = len(self.outside.pending)
+        await self.people.conversation(chance)
+        reports = self.outside.pending[before:]
+        del self.outside.pending[before:]
+        self._world.clock.advance(5)
+        for _ in range(chance.randrange(1, 4)):
+            await self._verbs[chance.choice(("person_edits", "person_edits", "call", "edit", "run"))](chance)
+        for report in reports:
+            await self.people.deliver(report)
+        await self._run(chance)
+        return True
+
     async def _call(self, chance: Random) -> bool:
         """A conversation ends and all its reports come at once, as they usually do."""
         before = len(self.outside.pending)
@@ -130,8 +147,12 @@ class Actions:
         return True
 
     async def _to_its_end(self, job: Job) -> None:
-        while not job.done:
+        for _ in range(_LONGEST):
+            if job.done:
+                return
             await self._world.scheduler.step(job)
+        self._world.broken.append(f"{job.name} does not end: {job.where}")
+        await self._world.scheduler.kill(job)
 
     async def _move(self, chance: Random) -> bool:
         job = pick(chance, self._world.scheduler.jobs)

@@ -6,7 +6,7 @@ connector. No production module is changed. None of this may be used but to be c
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -20,11 +20,13 @@ from tieline.domain.changeset import (
     SourceKind,
 )
 from tieline.domain.records import RemoteRecord
-from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.inbound import InboundFlow
 from tieline.flows.outbound import OutboundFlow
+from tieline.ports.clock import Clock
 from tieline.ports.crm import Connector, Operation, Page, Refused, WriteOutcome, Written
 from tieline.ports.store import Lease, Origin, Store
+from tieline.ports.work import Conversation, ConversationKey, Work
+from tieline.testing.simulation.history import WEIGHTS
 from tieline.testing.simulation.memory_store import MemoryStore, MemoryUnitOfWork
 from tieline.testing.simulation.world import Parts
 
@@ -153,11 +155,33 @@ def _logs_without_a_key(connector: Connector) -> Any:
     return _MeddledConnector(connector, create_activity=create_activity)
 
 
-class _CountsWhenItComes(AnalysisFlow):
-    """A conversation's values count as of now instead of as of its end."""
+class _ForgetsTheEnd:
+    """Conversations whose values count as of now instead of as of their end."""
 
-    async def _map(self, context: Any, conversation: Any, contact_id: str) -> None:
-        await super()._map(context, replace(conversation, ended_at=self._clock.now()), contact_id)
+    def __init__(self, work: Work, clock: Clock) -> None:
+        self._work = work
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
+    async def conversation(self, key: ConversationKey, *, lock: bool) -> Conversation | None:
+        found = await self._work.conversation(key, lock=lock)
+        # Only where the values are planned: an activity with another end each time would be written for ever.
+        return replace(found, ended_at=self._clock.now()) if found is not None and lock else found
+
+
+class _ForgetfulStore:
+    """A store of such conversations."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def transaction(self, lease: Lease | None = None) -> AsyncIterator[Any]:
+        async with self._store.transaction(lease) as unit:
+            unit.work = _ForgetsTheEnd(unit.work, self._store.clock)  # type: ignore[assignment]
+            yield unit
 
 
 async def _base_is_what_local_is_now(changes: Changeset, unit: MemoryUnitOfWork, org_id: str) -> Changeset:
@@ -257,35 +281,80 @@ async def _lets_the_crm_lift_do_not_call(
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """A planted fault: its name, the broken parts, and a provider if it can only be seen with one."""
+    """A planted fault: its name, the broken parts, the invariants of which one must notice, a provider if it can only
+    be seen with one, and the weights of the actions where the usual ones meet it too seldom.
+    """
 
     name: str
     parts: Parts
+    caught_by: tuple[str, ...]
     provider: str | None = None
+    kinds: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
 
 
 BREAKAGES: Final[Sequence[Breakage]] = (
-    Breakage("base moved on a failed push", Parts(connector=_base_moves_on_a_failed_push)),
-    Breakage("no re-read before a write", Parts(outbound=_PushesWithoutLooking)),
-    Breakage("cursor saved before its page", Parts(inbound=_SavesTheCursorFirst)),
-    Breakage("`>` instead of `>=`, and no overlap", Parts(connector=_reads_with_greater_than)),
-    Breakage("no look before a create", Parts(connector=_never_looks_for_the_activity)),
-    Breakage("missing idempotency key", Parts(connector=_logs_without_a_key)),
-    Breakage("a late conversation overwrites", Parts(analysis=_CountsWhenItComes)),
-    Breakage("base set to local instead of the value sent", _meddling(_base_is_what_local_is_now)),
+    Breakage(
+        "base moved on a failed push", Parts(connector=_base_moves_on_a_failed_push), ("agreement", "no echo")
+    ),
+    Breakage(
+        "no re-read before a write",
+        Parts(outbound=_PushesWithoutLooking),
+        ("agreement", "nothing vanished", "rest"),
+    ),
+    Breakage(
+        "cursor saved before its page",
+        Parts(inbound=_SavesTheCursorFirst),
+        ("agreement", "records in place", "memory of the CRM"),
+        kinds={"edit": 10, "create": 4, "wait": 14, "start": 8, "kill": 12, "person_edits": 2, "run": 4},
+    ),
+    Breakage(
+        "`>` instead of `>=`, and no overlap",
+        Parts(connector=_reads_with_greater_than),
+        ("agreement", "records in place", "memory of the CRM"),
+    ),
+    Breakage("no look before a create", Parts(connector=_never_looks_for_the_activity), ("activities",)),
+    Breakage("missing idempotency key", Parts(connector=_logs_without_a_key), ("activities",)),
+    Breakage("a late conversation overwrites", Parts(store=_ForgetfulStore), ("conversations in order",)),
+    Breakage(
+        "base set to local instead of the value sent",
+        _meddling(_base_is_what_local_is_now),
+        ("agreement", "no echo", "pushed"),
+    ),
     Breakage(
         "a stale search result applied",
         Parts(connector=_believes_the_index, inbound=_BelievesStamps),
-        "hubspot",
+        ("no echo", "agreement"),
+        provider="hubspot",
     ),
     Breakage(
-        "a page fetched before a push applied after it", Parts(inbound=_AppliesWhateverItRead), "salesforce"
+        "a page fetched before a push applied after it",
+        Parts(inbound=_AppliesWhateverItRead),
+        ("no echo", "agreement"),
+        provider="salesforce",
+        kinds={"edit": 10, "person_edits": 6, "race": 20, "run": 10},
     ),
-    Breakage("answer lost and then local changed, nothing in flight", _meddling(_forgets_what_is_on_its_way)),
-    Breakage("an absent field taken for an empty one", Parts(connector=_absent_is_empty), "hubspot"),
-    Breakage("the old primary's values kept after a swap", _meddling(_keeps_the_old_primarys_values)),
-    Breakage("the tenant check skipped", Parts(tenant_checked=False)),
-    Breakage("do-not-call lifted by the CRM", _meddling(_lets_the_crm_lift_do_not_call)),
+    Breakage(
+        "answer lost and then local changed, nothing in flight",
+        _meddling(_forgets_what_is_on_its_way),
+        ("no echo", "nothing vanished"),
+    ),
+    Breakage(
+        "an absent field taken for an empty one",
+        Parts(connector=_absent_is_empty),
+        ("agreement", "no echo", "nothing vanished", "records in place"),
+        provider="hubspot",
+    ),
+    Breakage(
+        "the old primary's values kept after a swap",
+        _meddling(_keeps_the_old_primarys_values),
+        ("persons apart",),
+    ),
+    Breakage(
+        "the tenant check skipped",
+        Parts(tenant_checked=False),
+        ("persons apart", "no echo", "records in place"),
+    ),
+    Breakage("do-not-call lifted by the CRM", _meddling(_lets_the_crm_lift_do_not_call), ("do-not-call",)),
 )
 
 

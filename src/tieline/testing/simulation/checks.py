@@ -68,7 +68,8 @@ def kept(rest: AtRest) -> Iterator[str]:
     """What a write of ours replaced in the CRM stands in the ledger, unless it was written inside the window."""
     rows = [row.change for row in rest.world.memory.tables.ledger.values() if row.org_id == setting.ORG]
     texts = " ".join(as_text(change.new) for change in rows)
-    for lost in rest.world.chronicle.replaced:
+    chronicle = rest.world.chronicle
+    for lost in chronicle.replaced:
         if lost.in_window or lost.field_name in (DO_NOT_CALL, "department"):
             continue
         gone = marks_in(lost.value) - marks_in(lost.by) - marks_in(texts)
@@ -79,7 +80,10 @@ def kept(rest: AtRest) -> Iterator[str]:
             )
         cleared = [c for c in rows if c.field_name == lost.field_name and c.new is None]
         # A merge keeps what the other side added to a text that was cleared.
-        known = marks_in(lost.prior) & marks_in(texts)
+        # What a rep took back of ours can look as if ours had never come, when its answer was lost: nobody can tell.
+        known = {
+            mark for mark in marks_in(lost.prior) & marks_in(texts) if chronicle.marks[mark].kind == RECORD
+        }
         if lost.value is None and known and not cleared and lost.field_name != setting.MERGED:
             yield (
                 f"a rep cleared {lost.field_name} of {rest.world.name(lost.record_id)}; {lost.writer} "

@@ -26,7 +26,8 @@ from tieline.testing.simulation.world import FULL, Lessons, Parts, World
 WEIGHTS: Final[Mapping[str, int]] = {
     "edit": 11, "clear": 3, "create": 2, "delete": 2, "restore": 2, "merge": 1, "phone": 4, "forbid_calls": 2,
     "person_edits": 12, "person_pushes": 3, "person_clears": 2, "person_decides_calls": 2, "conversation": 2,
-    "webhook": 4, "call": 5,
+    "webhook": 4, "call": 4,
+    "late_call": 2,
     "start": 8, "move": 10, "run": 26, "race": 16, "fault": 9, "record_fault": 2, "die": 4, "kill": 2, "wait": 9,
     "lag": 1, "hide": 2, "tenant": 1, "edit_in_window": 2,
 }  # fmt: skip

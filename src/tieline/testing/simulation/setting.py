@@ -59,7 +59,9 @@ def app_config(
     provider: str, names: Mapping[str, str], identity: Identity, schema: CrmSchema, *, creates: bool = False
 ) -> AppConfig:
     """The app, connected and checked."""
-    inbound = [{"external_field_name": names["phone_number"], "field_name": "phone_number"}]
+    inbound: list[dict[str, object]] = [
+        {"external_field_name": names["phone_number"], "field_name": "phone_number"}
+    ]
     inbound += [_line(names, field_name, policy) for field_name, policy in _POLICIES.items()]
     outbound = [_line(names, field_name, policy) for field_name, policy in _POLICIES.items()]
     outbound.append(_line(names, "department", None))
@@ -73,6 +75,7 @@ def app_config(
     )  # fmt: skip
 
 
-def _line(names: Mapping[str, str], field_name: str, policy: str | None) -> dict[str, str]:
-    line = {"external_field_name": names[field_name], "field_name": field_name}
+def _line(names: Mapping[str, str], field_name: str, policy: str | None) -> dict[str, object]:
+    """Fields may be shorter in the CRM than here; what does not fit is refused when it is written."""
+    line = {"external_field_name": names[field_name], "field_name": field_name, "lossy_confirmed": True}
     return line if policy is None else {**line, "policy": policy}

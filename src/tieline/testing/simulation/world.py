@@ -14,7 +14,7 @@ from tieline.connectors.registry import get_connector
 from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
-from tieline.flows.configuration import ConfigurationError
+from tieline.flows.configuration import ConfigurationError, effective
 from tieline.flows.creating import CreatingFlow
 from tieline.flows.editing import Editing
 from tieline.flows.inbound import InboundFlow, InboundRun
@@ -109,6 +109,8 @@ class World:
             self._lessons.known[self.crm.provider] = (session.identity, schema)
         identity, schema = self._lessons.known[self.crm.provider]
         self._app = setting.app_config(self.crm.provider, self.crm.names, identity, schema, creates=creates)
+        resting = effective(self._app, self.org, schema).drifted
+        assert not resting, f"a world in which these fields rest shows nothing: {resting}"
         self.lines.clear()
 
     async def close(self) -> None:
