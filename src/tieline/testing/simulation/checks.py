@@ -68,6 +68,7 @@ def kept(rest: AtRest) -> Iterator[str]:
     """What a write of ours replaced in the CRM stands in the ledger, unless it was written inside the window."""
     rows = [row.change for row in rest.world.memory.tables.ledger.values() if row.org_id == setting.ORG]
     texts = " ".join(as_text(change.new) for change in rows)
+    taken = " ".join(as_text(change.new) for change in rows if change.outcome is LedgerOutcome.SET)
     chronicle = rest.world.chronicle
     for lost in chronicle.replaced:
         if lost.in_window or lost.field_name in (DO_NOT_CALL, "department"):
@@ -82,7 +83,7 @@ def kept(rest: AtRest) -> Iterator[str]:
         # A merge keeps what the other side added to a text that was cleared.
         # What a rep took back of ours can look as if ours had never come, when its answer was lost: nobody can tell.
         known = {
-            mark for mark in marks_in(lost.prior) & marks_in(texts) if chronicle.marks[mark].kind == RECORD
+            mark for mark in marks_in(lost.prior) & marks_in(taken) if chronicle.marks[mark].kind == RECORD
         }
         if lost.value is None and known and not cleared and lost.field_name != setting.MERGED:
             yield (

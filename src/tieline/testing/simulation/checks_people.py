@@ -19,12 +19,13 @@ def apart(rest: AtRest) -> Iterator[str]:
     for contact_id, contact in rest.contacts.items():
         for name, value in contact.state.values.items():
             for mark, owner in rest.world.chronicle.owners(marks_in(value)):
-                if not _belongs(rest, owner, contact_id):
+                if not _belongs(rest, owner, contact_id) and not _born_with(rest, mark, contact_id):
                     yield f"{name} of {contact_id} is {value!r}, but {mark} is of {owner.kind} {owner.owner}"
     for record_id, fields in rest.world.crm.records().items():
         for name, value in fields.items():
             for mark, owner in rest.world.chronicle.owners(marks_in(value)):
-                if not _belongs_in_crm(rest, owner, record_id):
+                born = rest.world.chronicle.born.get(record_id, frozenset())
+                if mark not in born and not _belongs_in_crm(rest, owner, record_id):
                     yield (
                         f"{name} of {rest.world.name(record_id)} is {value!r}, but {mark} is of {owner.kind} "
                         f"{owner.owner}"
@@ -41,6 +42,12 @@ def _belongs(rest: AtRest, owner: Mark, contact_id: str) -> bool:
             home = _contact_of(rest, owner.owner)
             return home is not None and rest.ties.connected(home, contact_id)
     return False
+
+
+def _born_with(rest: AtRest, mark: str, contact_id: str) -> bool:
+    """Whether a record of this contact was created by us with that text in it."""
+    born = rest.world.chronicle.born.items()
+    return any(mark in marks and contact_id in rest.ties.contacts_of(record_id) for record_id, marks in born)
 
 
 def _belongs_in_crm(rest: AtRest, owner: Mark, record_id: str) -> bool:

@@ -52,12 +52,15 @@ class Replaced:
 
 @dataclass(slots=True)
 class Chronicle:
-    """The true history. `moment` counts everything that happens in the CRM."""
+    """The true history. `moment` counts everything that happens in the CRM; `born` has the marks that a record which we
+    created began with.
+    """
 
     marks: dict[str, Mark] = field(default_factory=dict)
     aliases: dict[tuple[str, str], str] = field(default_factory=dict)
     standing: dict[tuple[str, str], tuple[int, Any, Any]] = field(default_factory=dict)
     replaced: list[Replaced] = field(default_factory=list)
+    born: dict[str, frozenset[str]] = field(default_factory=dict)
     merged: list[tuple[str, str]] = field(default_factory=list)
     moment: int = 0
 
@@ -105,6 +108,8 @@ class Chronicle:
         self, before: Mapping[str, Fields], after: Mapping[str, Fields], at: datetime, seen: int, writer: str
     ) -> None:
         for record_id, now in after.items():
+            if record_id not in before:
+                self.born[record_id] = frozenset().union(*(marks_in(value) for value in now.values()))
             was = before.get(record_id, {})
             for name in (*TEXTS, "do_not_call"):
                 if was.get(name) == now.get(name):
