@@ -27,6 +27,13 @@ def test_every_invariant_holds_whatever_happens(part: int) -> None:
         assert not outcome.broken, f"seed {seed}\n{outcome.told()}"
 
 
+# Histories that once ended badly: 1409 logged a call twice after a lost answer, a delete and a restore.
+@pytest.mark.parametrize("seed", [1409])
+def test_a_history_that_once_failed_holds(seed: int) -> None:
+    outcome = run(make_history(seed), make_crm, lessons=LESSONS)
+    assert not outcome.broken, outcome.told()
+
+
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(

@@ -165,10 +165,10 @@ class _Logging:
             return await self._session.run(
                 connector.update_activity(row.activity_id, activity, row.written or {})
             )
-        return await self._create(replace(row, intent_at=self._clock.now()), conversation)
+        return await self._create(row, conversation)
 
     async def _create(self, row: ActivityRow, conversation: Conversation) -> ActivityRef:
-        await self._save(row)
+        await self._save(replace(row, intent_at=self._clock.now()))
         try:
             return await self._session.run(
                 self._session.connector.create_activity(
@@ -177,7 +177,8 @@ class _Logging:
             )
         except CrmError as error:
             if not (isinstance(error, TransientError) and error.maybe_applied):
-                await self._save(replace(row, intent_at=None))
+                # This try did nothing; an earlier one may have, on a record that can come back from the bin.
+                await self._save(row)
             raise
 
     def _keyed(self) -> dict[str, str]:
@@ -216,7 +217,7 @@ class _Logging:
             severity="error",
         )
         async with self._store.transaction(self._lease) as uow:
-            await uow.work.save_activity(replace(row, status="blocked", due_at=None, intent_at=None))
+            await uow.work.save_activity(replace(row, status="blocked", due_at=None))
             await uow.apply(self._app.org_id, Changeset(issues=[note]), Origin(self._app.app_id))
 
     async def _postpone(self, row: ActivityRow, error: CrmError) -> None:

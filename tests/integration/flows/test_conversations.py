@@ -171,6 +171,26 @@ async def test_a_create_that_never_arrived_is_made_after_the_wait(home: House) -
     assert len(await activities(home)) == 1
 
 
+async def test_a_lost_create_is_looked_for_again_when_its_record_comes_back_from_the_bin(home: House) -> None:
+    record = await alice(home)
+    await home.sync()
+    await home.conversation("call_1", NUMBER, {"call_summary": "Hello."})
+    await home.analyse()
+    await home.fault("drop_after", CREATE[home.provider])
+    with pytest.raises(TransientError):
+        await home.log()
+    await home.admin("delete", id=record)
+    await home.later(minutes=5)
+    await home.log()
+    await home.admin("restore", id=record)
+    for _ in range(3):
+        await home.later(minutes=15)
+        await home.sync()
+        await home.analyse()
+        await home.log()
+    assert len(await activities(home)) == 1
+
+
 async def test_an_activity_that_waits_does_not_hold_up_the_others(home: House) -> None:
     await alice(home)
     await home.sync()
