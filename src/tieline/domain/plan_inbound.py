@@ -190,7 +190,8 @@ def _reconcile(
     progress.refused += look.refused
     dirty = link.dirty or bool(look.to_push) or look.look_again
     after = board.links[record.external_id]
-    if look.states_changed or look.changed or look.unblocked or dirty != after.dirty or not after.read_ms:
+    told = look.states_changed or look.changed or look.unblocked or dirty != after.dirty
+    if told or not after.read_ms or after.stamp_ms != stamp_before:
         blocked = {key: why for key, why in after.blocked.items() if key not in look.unblocked}
         board.put_link(replace(after, pairs=look.states, blocked=blocked, dirty=dirty, read_ms=rules.read_ms))
     return bool(look.changed)

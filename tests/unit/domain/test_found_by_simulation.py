@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from tests.unit.domain.memory import Memory, record
 
-from tieline.domain.changeset import LinkStatus
+from tieline.domain.changes import Base, PairState
+from tieline.domain.changeset import LedgerOutcome, LinkStatus, Source, SourceKind
 from tieline.domain.records import Removal
 
 N1, N2 = "+14155550101", "+14155550102"
@@ -55,3 +56,26 @@ def test_a_merge_into_a_record_that_is_missing_leaves_that_record_to_its_contact
     memory.remove(Removal("r1", 21))
     assert memory.links["r1"].status is LinkStatus.DELETED
     assert memory.links["r1"].contact_id == contact_id
+
+
+def test_a_reps_edit_that_was_read_in_part_is_not_taken_for_the_form_of_our_own_write() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1, Colour="old", modified=10)], first=True)
+    contact = memory.by_number(N1)
+    pairs = dict(memory.links["r1"].pairs)
+    pairs["colour|Colour"] = PairState(Base("ours", "ours", unseen=True))
+    memory.links["r1"] = replace(
+        memory.links["r1"], pairs=pairs, confirmed_write_ms=memory.clock, stamp_ms=15, dirty=True
+    )
+    newer = Source(SourceKind.PERSON, 5)
+    memory.contacts[contact.contact_id] = replace(
+        contact,
+        values={**contact.values, "colour": "newer"},
+        sources={**contact.sources, "colour": newer},
+    )
+    edited = record("r1", N1, Colour="reps", modified=20)
+    hidden = {name: value for name, value in edited.values.items() if name != "Colour"}
+    memory.read([replace(edited, values=hidden)])
+    memory.read([edited])
+    assert memory.by_number(N1).values["colour"] == "reps"
+    assert ("newer", LedgerOutcome.OVERRULED) in [(c.new, c.outcome) for _, c in memory.ledger]
