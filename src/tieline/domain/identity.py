@@ -222,7 +222,7 @@ def record_missing(board: Board, external_id: str) -> None:
     if link.status is not LinkStatus.OPEN:
         board.put_link(replace(link, needs_read=False))
         return
-    board.put_link(replace(link, status=LinkStatus.MISSING, dirty=False, needs_read=False))
+    board.put_link(replace(link, status=LinkStatus.MISSING, dirty=False, needs_read=False, blocked={}))
     board.issue(
         IssueNote(
             cause=missing_cause(board.tenant_key, external_id),

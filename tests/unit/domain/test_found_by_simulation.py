@@ -79,3 +79,13 @@ def test_a_reps_edit_that_was_read_in_part_is_not_taken_for_the_form_of_our_own_
     memory.read([edited])
     assert memory.by_number(N1).values["colour"] == "reps"
     assert ("newer", LedgerOutcome.OVERRULED) in [(c.new, c.outcome) for _, c in memory.ledger]
+
+
+def test_a_value_that_was_refused_is_tried_again_when_a_missing_record_is_found() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1)], first=True)
+    memory.links["r1"] = replace(memory.links["r1"], blocked={"colour|Colour": {"l": "red", "why": "no"}})
+    memory.missing("r1")
+    memory.read([record("r1", N1, modified=30)], fresh=True)
+    assert memory.links["r1"].status is LinkStatus.OPEN
+    assert memory.links["r1"].blocked == {}
