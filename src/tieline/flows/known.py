@@ -80,6 +80,12 @@ async def _complete(
     primaries = await uow.open_links(org_id, tenant_key, contact_ids)
     for link in primaries.values():
         links.setdefault(link.external_id, link)
+    # Records that once spoke for a contact nobody speaks for now: whoever takes it must not inherit their sentences.
+    unspoken = contact_ids - primaries.keys()
+    former = await uow.former_links(org_id, tenant_key, unspoken) if unspoken else ()
+    if former:
+        locked = await uow.links(org_id, tenant_key, [link.external_id for link in former], lock=True)
+        links = {**locked, **links}
     leaving = _numbers_left(links, numbers, {c: s.phone_number for c, s in contacts.items()})
     leaving |= _numbers_shared(links, numbers, by_number, primaries)
     sharing = await _waiting(uow, org_id, tenant_key, leaving)

@@ -75,6 +75,11 @@ class UnitOfWork(Protocol):
     ) -> Mapping[str, LinkState]:
         """The open link of each contact in a tenant, by contact id."""
 
+    async def former_links(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Sequence[LinkState]:
+        """Records of these contacts that are deleted, missing or closed."""
+
     async def records_with_phones(
         self, org_id: str, tenant_key: str, phones: Collection[str]
     ) -> Sequence[LinkState]:

@@ -60,6 +60,13 @@ class PostgresUnitOfWork:
         key = {"org_id": org_id, "tenant_key": tenant_key, "contact_ids": list(contact_ids)}
         return {row["contact_id"]: rows.link_from_row(row) for row in await self._run("open_links", key)}
 
+    async def former_links(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Sequence[LinkState]:
+        """Records of these contacts that are deleted, missing or closed."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "contact_ids": list(contact_ids)}
+        return [rows.link_from_row(row) for row in await self._run("former_links", key)]
+
     async def records_with_phones(
         self, org_id: str, tenant_key: str, phones: Collection[str]
     ) -> Sequence[LinkState]:

@@ -62,6 +62,15 @@ class MemoryUnitOfWork:
             if row.state.status is LinkStatus.OPEN and row.state.contact_id in wanted and row.state.contact_id
         }
 
+    async def former_links(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Sequence[LinkState]:
+        """Records of these contacts that are deleted, missing or closed."""
+        await self._store.point("former_links")
+        wanted, gone = set(contact_ids), (LinkStatus.DELETED, LinkStatus.MISSING, LinkStatus.CLOSED)
+        found = (row.state for row in self._of(org_id, tenant_key))
+        return [link for link in found if link.status in gone and link.contact_id in wanted]
+
     async def records_with_phones(
         self, org_id: str, tenant_key: str, phones: Collection[str]
     ) -> Sequence[LinkState]:
