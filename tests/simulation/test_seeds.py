@@ -27,8 +27,8 @@ def test_every_invariant_holds_whatever_happens(part: int) -> None:
         assert not outcome.broken, f"seed {seed}\n{outcome.told()}"
 
 
-# Histories that once ended badly: 50 and 656 left a former record's sentences to the next one, 446 forgot a refused value
-# over a missing record, 1138 and 1417 took a rep's edit for the form of our own write, 1409 logged a call twice.
+# Histories that once ended badly: 50 and 656 left a former record's sentences to the next one, 446 forgot a
+# refused value over a missing record, 1138 and 1417 took a rep's edit for our own form, 1409 logged a call twice.
 @pytest.mark.parametrize("seed", [50, 446, 656, 1138, 1409, 1417])
 def test_a_history_that_once_failed_holds(seed: int) -> None:
     outcome = run(make_history(seed), make_crm, lessons=LESSONS)
