@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # Put together from pieces, so that this file does not contain what it looks for.
 _HOME = "/"
 _MACHINE_PATHS = re.compile("|".join(rf"(?<![\w.~}}*-]){_HOME}{name}/" for name in ("work", "root", "farm")))
-_HOSTS = ("pypi" + ".org", "files.pythonhosted" + ".org", "dev" + "pi", "artifact" + "ory")
+_HOSTS = ("pypi" + ".org", "files.python" + "hosted.org", "dev" + "pi", "artifact" + "ory")
 _INDEX_HOSTS = re.compile("|".join(map(re.escape, _HOSTS)) + r"|--(?:extra-)?index" + r"-url[ =]")
 _SECRETS = {
     "private key": re.compile("-----BEGIN [A-Z ]*PRIVATE" + r" KEY-----(?:$|\s|\\n)"),
@@ -83,7 +83,9 @@ def test_each_pattern_sees_what_it_is_for(pattern: re.Pattern[str], line: str) -
     assert list(_matches(pattern, line))
 
 
-@pytest.mark.parametrize("line", ["src/tieline/worker/queue.py", "a network/route", "~/work/x", "/workers/"])
+@pytest.mark.parametrize(
+    "line", ["src/tieline/worker/queue.py", "a network/route", f"~{_HOME}work/x", "/workers/"]
+)
 def test_a_relative_path_is_not_a_path_of_the_machine(line: str) -> None:
     assert not list(_matches(_MACHINE_PATHS, line))
 

@@ -4,7 +4,7 @@ numbers change, records go, or the CRM merges them.
 The result must not depend on the order in which a first read brings the records.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tieline.domain.board import Board
@@ -17,11 +17,10 @@ from tieline.domain.changeset import (
     Source,
     SourceKind,
 )
-from tieline.domain.fields import DO_NOT_CALL
-from tieline.domain.merging import without
 from tieline.domain.records import RemoteRecord, Removal
-from tieline.domain.statements import statements
 from tieline.domain.values import Value
+from tieline.domain.withdrawing import record_ref as record_ref
+from tieline.domain.withdrawing import withdraw_others, withdraw_statements, withdraw_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,6 @@ class Numbers:
     def first(self) -> str | None:
         """The number to place the record by: the mapped one, else the first fallback."""
         return self.usable[0] if self.usable else None
-
-
-def record_ref(tenant_key: str, external_id: str) -> str:
-    """How a source names a record: ids of two tenants can be equal."""
-    return f"{external_id}@{tenant_key}"
 
 
 def place(board: Board, record: RemoteRecord, numbers: Numbers, *, first_read: bool) -> LinkState:
@@ -125,7 +119,7 @@ def follow_number(
     if owner is not None and owner in board.primaries and owner != contact_id:
         _leave_to_sharers(board, old_number, record.external_id)
         withdraw_statements(board, contact_id, link)
-        _withdraw_values(board, contact_id, lambda ref: ref == record_ref(board.tenant_key, link.external_id))
+        withdraw_values(board, contact_id, lambda ref: ref == record_ref(board.tenant_key, link.external_id))
         shared = replace(seen, status=LinkStatus.SHARED, contact_id=owner, pairs={}, dirty=False)
         board.put_link(shared)
         board.drop_aliases(contact_id, link.phones[1:])
@@ -267,7 +261,7 @@ def _home(board: Board, number: str) -> str | None:
 def become_primary(board: Board, link: LinkState, contact_id: str) -> LinkState:
     """Opens the link. Values that the contact has from another record of this tenant are withdrawn first."""
     resumes = link.contact_id == contact_id and link.pairs
-    _withdraw_others(board, contact_id, link.external_id)
+    withdraw_others(board, contact_id, link.external_id)
     opened = replace(
         link,
         status=LinkStatus.OPEN,
@@ -277,58 +271,6 @@ def become_primary(board: Board, link: LinkState, contact_id: str) -> LinkState:
     )
     board.put_link(opened)
     return opened
-
-
-def _withdraw_others(board: Board, contact_id: str, external_id: str) -> None:
-    """Takes back what other records of this tenant gave the contact, so that none of it reaches the new one."""
-    own, suffix = record_ref(board.tenant_key, external_id), f"@{board.tenant_key}"
-    for link in board.records_of(contact_id):
-        if link.external_id != external_id:
-            withdraw_statements(board, contact_id, link)
-            board.put_link(replace(link, pairs={}))
-            if len(link.phones) > 1:
-                board.drop_aliases(contact_id, link.phones[1:])
-    _withdraw_values(board, contact_id, lambda ref: ref.endswith(suffix) and ref != own)
-
-
-def _withdraw_values(board: Board, contact_id: str, given_by: Callable[[str], bool]) -> None:
-    """Empties the fields whose value stands as such a record gave it. `do_not_call` stays: only a person clears it."""
-    contact = board.contacts[contact_id]
-    for name, source in list(contact.sources.items()):
-        value = contact.values.get(name)
-        if (
-            source.kind is not SourceKind.CRM
-            or not given_by(source.ref)
-            or value is None
-            or name == DO_NOT_CALL
-        ):
-            continue
-        record = source.ref.removesuffix(f"@{board.tenant_key}")
-        _withdraw(board, contact_id, name, None, source.at_ms, record)
-
-
-def withdraw_statements(board: Board, contact_id: str, link: LinkState) -> None:
-    """Takes a record's own statements out of texts that conversations were merged into since."""
-    contact = board.contacts[contact_id]
-    for key, state in link.pairs.items():
-        name, given = key.partition("|")[0], state.base.local
-        value, source = contact.values.get(name), contact.sources.get(name)
-        merged = isinstance(value, str) and isinstance(given, str) and value != given
-        if not merged or source is None or source.kind is SourceKind.CRM:
-            continue
-        assert isinstance(value, str)
-        assert isinstance(given, str)
-        rest = without(value, statements(given))
-        if rest != value:
-            _withdraw(board, contact_id, name, rest or None, source.at_ms, link.external_id)
-
-
-def _withdraw(board: Board, contact_id: str, name: str, rest: str | None, at_ms: int, record: str) -> None:
-    contact = board.contacts[contact_id]
-    rule = Source(SourceKind.RULE, at_ms, record_ref(board.tenant_key, record))
-    reason = f"{record} is no longer this contact's record"
-    change = FieldChange(name, contact.values[name], rest, rule, LedgerOutcome.WITHDRAWN, reason)
-    board.change_field(contact_id, change)
 
 
 def _leave_to_sharers(board: Board, number: str, leaving: str) -> None:
