@@ -1,18 +1,14 @@
 """The audit: compare everything the CRM holds with what we hold, now, and watch it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from tieline.bootstrap import Tieline
-from tieline.cli.issues import COLUMNS
-from tieline.cli.output import JsonFlag, OrgOption, note, print_json, print_rows
-from tieline.cli.runtime import CommandError, app_of, org_of, with_tieline
-from tieline.cli.sync import RUN_COLUMNS, issue_row, run_row, until_ended
-from tieline.store.issues import IssueFilter
+from tieline.cli.output import JsonFlag, OrgOption, note
+from tieline.cli.runtime import app_of, org_of, with_tieline
+from tieline.cli.sync import report_run, until_ended
 from tieline.store.runs import RunInProgressError
-
-_SHOWN_ISSUES = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +33,9 @@ def audit(
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         app_id = await app_of(tieline, org_id, app)
-        kind = "calculated" if calculated else "audit"
+        kind: Literal["audit", "calculated"] = "calculated" if calculated else "audit"
         try:
-            run = await tieline.runs.queue_audit(
-                org_id, app_id, kind="calculated" if calculated else "audit", triggered_by="manual"
-            )
+            run = await tieline.runs.queue_audit(org_id, app_id, kind=kind, triggered_by="manual")
         except RunInProgressError as error:
             run = error.run
             if not wait or run.kind != kind:
@@ -49,15 +43,6 @@ def audit(
             note(f"An audit is {run.status} already; this is {run.run_id}.")
         if wait:
             run = await until_ended(tieline, run)
-        issues = await tieline.issues.find(org_id, IssueFilter(run_id=run.run_id, limit=_SHOWN_ISSUES))
-        if as_json:
-            print_json({**run_row(run), "issues": [issue_row(issue) for issue in issues]})
-        else:
-            print_rows([run_row(run)], RUN_COLUMNS, as_json=False)
-            if issues:
-                note(f"Issues of this audit (the first {_SHOWN_ISSUES}; all: tieline issue list):")
-                print_rows([issue_row(issue) for issue in issues], COLUMNS, as_json=False)
-        if run.status == "failed":
-            raise CommandError(f"The audit failed. {run.reason}")
+        await report_run(tieline, org_id, run, "audit", as_json=as_json)
 
     with_tieline(ctx, work)

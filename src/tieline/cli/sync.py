@@ -48,16 +48,7 @@ def run_sync(
             note(f"A sync is {run.status} already; this is {run.run_id}.")
         if wait:
             run = await until_ended(tieline, run)
-        issues = await tieline.issues.find(org_id, IssueFilter(run_id=run.run_id, limit=_SHOWN_ISSUES))
-        if as_json:
-            print_json({**run_row(run), "issues": [issue_row(issue) for issue in issues]})
-        else:
-            print_rows([run_row(run)], RUN_COLUMNS, as_json=False)
-            if issues:
-                note(f"Issues of this run (the first {_SHOWN_ISSUES}; all: tieline issue list):")
-                print_rows([issue_row(issue) for issue in issues], COLUMNS, as_json=False)
-        if run.status == "failed":
-            raise CommandError(f"The sync failed. {run.reason}")
+        await report_run(tieline, org_id, run, "sync", as_json=as_json)
 
     with_tieline(ctx, work)
 
@@ -89,6 +80,20 @@ RUN_COLUMNS = (
     "run_id", "app_id", "kind", "status", "full_read", "triggered_by", "counts", "requests_sent", "started_at",
     "seconds", "reason",
 )  # fmt: skip
+
+
+async def report_run(tieline: Tieline, org_id: str, run: Run, what: str, *, as_json: bool) -> None:
+    """Prints a run and the first of its issues. Raises CommandError if it failed; `what` names it ("sync")."""
+    issues = await tieline.issues.find(org_id, IssueFilter(run_id=run.run_id, limit=_SHOWN_ISSUES))
+    if as_json:
+        print_json({**run_row(run), "issues": [issue_row(issue) for issue in issues]})
+    else:
+        print_rows([run_row(run)], RUN_COLUMNS, as_json=False)
+        if issues:
+            note(f"Issues of this run (the first {_SHOWN_ISSUES}; all: tieline issue list):")
+            print_rows([issue_row(issue) for issue in issues], COLUMNS, as_json=False)
+    if run.status == "failed":
+        raise CommandError(f"The {what} failed. {run.reason}")
 
 
 async def until_ended(tieline: Tieline, run: Run) -> Run:

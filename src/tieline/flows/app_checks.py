@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tieline.domain.analysis_mapping import merge_fields
 from tieline.domain.app_settings import MAPPING_LISTS
 from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.fields import PHONE_NUMBER, Problem
@@ -19,7 +20,7 @@ from tieline.domain.mapping_checks import (
     lines,
     target_problems,
 )
-from tieline.flows.configuration import field_mappings, merge_fields
+from tieline.flows.configuration import field_mappings
 from tieline.flows.tenancy import stopped
 from tieline.flows.trial import NotReached, OtherTenant, Outcome, Reached
 from tieline.ports.config import AppConfig, OrgConfig
@@ -147,7 +148,7 @@ def _built(app: AppConfig, org: OrgConfig, schema: CrmSchema) -> MappingSet | li
         org.fields,
         schema,
         time_zone=app.dates_zone,
-        analysis_merge_fields=merge_fields(org),
+        analysis_merge_fields=merge_fields(org.analysis_mappings),
         fallback_phone_fields=app.crm_config.get("fallback_phone_fields") or (),
     )
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieline.domain.analysis_mapping import merge_fields
 from tieline.domain.changeset import IssueNote
 from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.mapping import FieldMapping, MappingSet, Policy, Problem, build_mapping_set
-from tieline.domain.update_modes import UpdateMode
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.errors import CrmError, RateLimitedError, TransientError
 
@@ -46,11 +46,6 @@ def field_mappings(lines: Iterable[Mapping[str, Any]]) -> list[FieldMapping]:
     ]
 
 
-def merge_fields(org: OrgConfig) -> frozenset[str]:
-    """Contact fields that an analysis mapping fills with `merge`."""
-    return frozenset(m.field_name for m in org.analysis_mappings if m.update_mode is UpdateMode.MERGE)
-
-
 def effective(app: AppConfig, org: OrgConfig, schema: CrmSchema) -> Effective:
     """What a run works with: every pair that the live schema still carries. The others rest, each by itself.
 
@@ -69,7 +64,7 @@ def effective(app: AppConfig, org: OrgConfig, schema: CrmSchema) -> Effective:
             org.fields,
             schema,
             time_zone=app.dates_zone,
-            analysis_merge_fields=merge_fields(org),
+            analysis_merge_fields=merge_fields(org.analysis_mappings),
             fallback_phone_fields=fallbacks,
         )
         if isinstance(built, MappingSet):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from tieline.ports.crm import Token
-from tieline.store.apps import Apps
+from tieline.store.apps import Apps, token_to_json
 
 
 class AppTokens:
@@ -24,15 +24,7 @@ class AppTokens:
 
     async def save(self, token: Token) -> None:
         """Replaces it; committed when this returns."""
-        members = {
-            "access_token": token.access_token,
-            "base_url": token.base_url,
-            "expires_at": token.expires_at.isoformat() if token.expires_at else None,
-            "tenant_id": token.tenant_id,
-            "user_id": token.user_id,
-            "refresh_token": token.refresh_token,
-        }
-        await self._apps.save_token(self._org_id, self._app_id, members)
+        await self._apps.save_token(self._org_id, self._app_id, token_to_json(token))
 
     async def clear(self) -> None:
         """Forgets it."""
