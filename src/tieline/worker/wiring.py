@@ -195,11 +195,11 @@ class WiredFlows:
         return self._live_sessions[key][1]
 
 
-def make_worker(tieline: Tieline) -> Worker:
+def make_worker(tieline: Tieline, wired: WiredFlows | None = None) -> Worker:
     """A worker on everything that is wired. `tieline.jobs` must be the queue that works, a PgQueue."""
     queue = tieline.jobs
     assert isinstance(queue, PgQueue)
-    flows = WiredFlows(tieline).flows()
+    flows = (wired or WiredFlows(tieline)).flows()
     jobs = Jobs(flows, tieline.runs, tieline.leases, tieline.clock, worker_name())
 
     async def clean(older_than: timedelta) -> None:

@@ -8,16 +8,16 @@ from tieline.domain.mapping import Pair
 from tieline.domain.records import RemoteRecord
 from tieline.flows.configuration import effective
 from tieline.testing.simulation import setting
+from tieline.testing.simulation.scene import Scene
 from tieline.testing.simulation.tables import ContactRow
 from tieline.testing.simulation.ties import Ties
-from tieline.testing.simulation.world import World
 
 
 @dataclass(slots=True)
 class AtRest:
     """A world at rest: the records as the CRM gives them now, the pairs, who was ever tied to whom."""
 
-    world: World
+    world: Scene
     records: Mapping[str, RemoteRecord]
     pairs: tuple[Pair, ...]
     ties: Ties
@@ -52,7 +52,7 @@ class AtRest:
         )
 
 
-async def look(world: World, ties: Ties) -> AtRest:
+async def look(world: Scene, ties: Ties) -> AtRest:
     """The CRM's records through its API, with a session that nothing has meddled with."""
     app = world.app
     assert app.schema is not None

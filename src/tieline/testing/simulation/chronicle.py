@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tieline.testing.simulation.crm import Fields
-from tieline.testing.simulation.scheduler import current_job
+from tieline.testing.simulation.scheduler import Job, current_job
 from tieline.testing.simulation.setting import MERGED, TEXTS
 
 _MARK: Final = re.compile(r"\b[rptz]\d+x\d+\b")
@@ -86,10 +86,10 @@ class Chronicle:
                 self.standing[record_id, name] = (self.moment, value, before.get(name))
 
     def watch(
-        self, records: Callable[[], Mapping[str, Fields]], at: datetime, reads: bool
+        self, records: Callable[[], Mapping[str, Fields]], at: datetime, reads: bool, job: Job | None = None
     ) -> Callable[[int], None]:
-        """A request of ours is about to be applied; gives whom to tell when it was."""
-        job = current_job()
+        """A request of ours, or of that job, is about to be applied; gives whom to tell when it was."""
+        job = job or current_job()
         if reads:
             self.moment += 1
             if job is not None:

@@ -16,7 +16,7 @@ from tieline.flows.editing import Edit, Editor
 from tieline.testing.simulation import setting
 from tieline.testing.simulation.chronicle import CONTACT, CONVERSATION, RECORD, STRANGER
 from tieline.testing.simulation.crm import RefusedByCrmError
-from tieline.testing.simulation.world import World
+from tieline.testing.simulation.scene import Scene
 
 T = TypeVar("T")
 PLATFORM: Final = "retell"
@@ -41,7 +41,7 @@ class Outside:
 class People:
     """All whom Tieline does not command."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Scene) -> None:
         self._world = world
         self.outside = Outside()
 
@@ -270,7 +270,7 @@ class People:
         return sorted(key[1] for key, row in rows if key[0] == setting.ORG and row.merged_into is None)
 
 
-def people_of_the_other_tenant(world: World, numbers: Sequence[str]) -> None:
+def people_of_the_other_tenant(world: Scene, numbers: Sequence[str]) -> None:
     """Strangers with the same ids and numbers in the other tenant."""
     assert world.other is not None
     for number in numbers:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tieline.domain.changeset import LinkStatus
 from tieline.testing.simulation import setting
 from tieline.testing.simulation.actions import Actions
+from tieline.testing.simulation.scene import Scene
 from tieline.testing.simulation.world import ACTIVITY, ANALYSIS, INBOUND, PUSH, World
 
 ROUNDS: Final = 14
@@ -62,7 +63,7 @@ async def finish(world: World) -> None:
     await world.scheduler.abandon()
 
 
-def waiting(world: World) -> list[str]:
+def waiting(world: Scene) -> list[str]:
     """What is still to be done."""
     tables = world.memory.tables
     left = [
@@ -91,7 +92,7 @@ def waiting(world: World) -> list[str]:
     return left
 
 
-def appearance(world: World) -> dict[str, Any]:
+def appearance(world: Scene) -> dict[str, Any]:
     """Everything that must not change at rest: ours without counters, and theirs with its stamps."""
     tables = world.memory.tables
     return {

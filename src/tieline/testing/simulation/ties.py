@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tieline.domain.changeset import LinkStatus
 from tieline.testing.simulation import setting
-from tieline.testing.simulation.world import World
+from tieline.testing.simulation.scene import Scene
 
 
 class Ties:
@@ -13,7 +13,7 @@ class Ties:
     was attached to first; `moved` are records whose link was ever reset or changed its contact; `died` those
     that ever left the CRM."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Scene) -> None:
         self._world = world
         self._ever: set[tuple[str, str]] = set()
         self._since: dict[tuple[str, str], datetime] = {}
