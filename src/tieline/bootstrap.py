@@ -25,7 +25,7 @@ from tieline.llm.client import openai_merger
 from tieline.llm.offline import OfflineMerger
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig
-from tieline.ports.crm import Credentials
+from tieline.ports.crm import Connector, Credentials
 from tieline.ports.jobs import JobQueue
 from tieline.ports.llm import TextMerger
 from tieline.ports.session import OnIdentity, TokenStore
@@ -40,6 +40,7 @@ from tieline.store.due_work import DueWork
 from tieline.store.embedded import EmbeddedServer, ensure_database, find_binaries
 from tieline.store.issues import Issues
 from tieline.store.leases import Leases
+from tieline.store.members import Members
 from tieline.store.merging import ContactMerges
 from tieline.store.pool import Pool, make_pool
 from tieline.store.rate_limit import PostgresGate
@@ -84,6 +85,7 @@ class Sessions:
     http: httpx2.AsyncClient
     clock: Clock
     lost_answer_wait_s: float | None = None
+    connectors: Callable[[str], Connector] = get_connector
 
     def __call__(
         self,
@@ -95,7 +97,7 @@ class Sessions:
         lane: Lane = Lane.LIVE,
     ) -> HttpSession:
         """A connection with these credentials; its pace is shared with all others of the app."""
-        connector = get_connector(app.provider)
+        connector = self.connectors(app.provider)
         if self.lost_answer_wait_s is not None:
             connector = with_spec(
                 connector, request_timeout_s=0.0, activity_settle_s=self.lost_answer_wait_s, search_lag_s=0.0
@@ -126,6 +128,7 @@ class Tieline:
     jobs: JobQueue
     store: PostgresStore
     accounts: Accounts
+    members: Members
     configs: Configs
     apps: Apps
     connecting: Connecting
@@ -212,10 +215,16 @@ async def open_tieline(settings: Settings, make_queue: QueueFactory) -> AsyncIte
 
 
 def wire(
-    settings: Settings, url: str, pool: Pool, http: httpx2.AsyncClient, sealer: Secrets, jobs: JobQueue
+    settings: Settings,
+    url: str,
+    pool: Pool,
+    http: httpx2.AsyncClient,
+    sealer: Secrets,
+    jobs: JobQueue,
+    clock: Clock | None = None,
 ) -> Tieline:
-    """Puts the adapters together; opens nothing."""
-    clock, ids = SystemClock(), RandomIds()
+    """Puts the adapters together; opens nothing. `clock`: the machine's by default."""
+    clock, ids = clock or SystemClock(), RandomIds()
     store = PostgresStore(pool, jobs, ids)
     conversations = Conversations(pool, store, clock)
     sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s)
@@ -231,6 +240,7 @@ def wire(
         jobs=jobs,
         store=store,
         accounts=Accounts(pool, sealer, clock, ids),
+        members=Members(pool, clock, ids),
         configs=configs,
         apps=apps,
         connecting=Connecting(

@@ -14,6 +14,7 @@ from tieline.cli.contacts import contact_app
 from tieline.cli.fields import field_app
 from tieline.cli.issues import issue_app
 from tieline.cli.mappings import mapping_app
+from tieline.cli.members import member_app
 from tieline.cli.review import review_app
 from tieline.cli.runtime import Context
 from tieline.cli.sync import sync_app
@@ -30,7 +31,8 @@ serve.register(app)
 audit.register(app)
 explain.register(app)
 for _name, _group in (
-    ("org", org_app), ("key", key_app), ("app", app_app), ("field", field_app), ("mapping", mapping_app),
+    ("org", org_app), ("key", key_app), ("member", member_app), ("app", app_app), ("field", field_app),
+    ("mapping", mapping_app),
     ("sync", sync_app), ("contact", contact_app), ("issue", issue_app),
     ("review", review_app),
 ):  # fmt: skip

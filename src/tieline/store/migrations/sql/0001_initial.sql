@@ -29,6 +29,34 @@ create table webhook_secret (
     primary key (org_id, secret_id)
 );
 
+-- Who may sign in to the dashboard. An address belongs to one member of one organisation.
+create table member (
+    org_id text not null references organisation,
+    member_id text not null,
+    email text not null,
+    name text not null default '',
+    role text not null check (role in ('owner', 'editor', 'viewer')),
+    password_hash text not null,
+    failed_attempts integer not null default 0,
+    locked_until timestamptz,
+    created_at timestamptz not null default now(),
+    deleted_at timestamptz,
+    primary key (org_id, member_id)
+);
+create unique index member_email on member (lower(email)) where deleted_at is null;
+
+create table web_session (
+    org_id text not null,
+    session_id text not null,
+    member_id text not null,
+    token_hash bytea not null unique,
+    created_at timestamptz not null default now(),
+    seen_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    primary key (org_id, session_id),
+    foreign key (org_id, member_id) references member
+);
+
 -- Configuration ------------------------------------------------------------------------------------------------------
 
 create table crm_config (

@@ -1,0 +1,1 @@
+select exists (select from member where deleted_at is null) as found
