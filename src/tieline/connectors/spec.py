@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tieline.ports.crm import Request, Response
-from tieline.ports.errors import MalformedAnswerError
+from tieline.ports.crm import Capability, Operation, Request, Response
+from tieline.ports.errors import FatalError, MalformedAnswerError
 
 T = TypeVar("T")
 
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -37,6 +39,28 @@ def is_loopback_origin(url: str) -> bool:
     shown = f"[{host}]" if ":" in host else host
     origin = f"http://{shown}" if port is None else f"http://{shown}:{port}"
     return host in _LOOPBACK_HOSTS and url == origin
+
+
+def is_https_origin(url: str) -> bool:
+    """True for `https://crm.example.com` and its like, for a CRM that customers run themselves: a host with a name, and
+    no user, path, query or fragment. Numbers are no names, so that nobody's loopback or metadata service is reached.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    origin = f"https://{host}" if port is None else f"https://{host}:{port}"
+    last = host.rpartition(".")[2]
+    is_name = len(host) <= 253 and _HOST.fullmatch(host) is not None and last[0].isalpha()
+    return is_name and last != "localhost" and url == origin
+
+
+def not_declared(label: str, capability: Capability) -> Operation[Any]:
+    """The operation of a capability that a connector does not declare: refused before anything is sent."""
+    yield from ()
+    raise FatalError(f"{label} has no {capability.value.replace('_', ' ')}, so this cannot be asked of it.")
 
 
 def is_identifier(name: str) -> bool:

@@ -105,9 +105,11 @@ class InboundFlow:
                 await self._clock.sleep(page.wait_s)
 
     async def _read_changes(self, reading: "_Reading") -> bool:
-        """False if the CRM can no longer tell what changed since the watermark."""
+        """False if the CRM cannot tell, or no longer, what changed since the watermark."""
         run = reading.run
         connector = run.session.connector
+        if Capability.CHANGES not in connector.spec.capabilities:
+            return False
         state = await self._state(run, "changes")
         while True:
             cursor = dict(state.cursor) if state.cursor is not None else None
