@@ -1,7 +1,8 @@
 """A link's memory of its pairs, as the JSON that the link's row keeps. Compact, since every link has one.
 
 Per pair key: `v` both halves of the base when they are the same value, else `l` and `r` (no `r`: nobody looked);
-`u` unseen; `n` new; `f` in flight as [local, remote, ms]; `h` held at that remote value.
+`u` unseen; `n` new; `f` in flight as [local, remote, ms]; `h` held at that remote value; `t` the
+statements that are theirs.
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ def pair_to_json(state: PairState) -> dict[str, Any]:
         out["f"] = [[s.local, s.remote, s.at_ms] for s in state.in_flight]
     if state.held is not None:
         out["h"] = state.held.remote
+    if state.theirs is not None:
+        out["t"] = state.theirs
     return out
 
 
@@ -39,7 +42,7 @@ def pair_from_json(data: Mapping[str, Any]) -> PairState:
     else:
         base = Base(data.get("l"), data.get("r", ABSENT), data.get("u", False), data.get("n", False))
     in_flight = tuple(Sent(local, remote, at) for local, remote, at in data.get("f", ()))
-    return PairState(base, in_flight, Held(data["h"]) if "h" in data else None)
+    return PairState(base, in_flight, Held(data["h"]) if "h" in data else None, data.get("t"))
 
 
 def to_json(pairs: Mapping[str, PairState]) -> dict[str, Any]:

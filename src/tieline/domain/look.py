@@ -20,9 +20,9 @@ from tieline.domain.changes import (
     Verdict,
     expire,
     reconcile,
-    reconcile_do_not_call,
 )
 from tieline.domain.changeset import FieldChange, IssueNote, LedgerOutcome, LinkState, Source, SourceKind
+from tieline.domain.do_not_call import reconcile_do_not_call
 from tieline.domain.fields import DO_NOT_CALL, Uncoercible
 from tieline.domain.identity import record_ref
 from tieline.domain.mapping import Pair

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
+from tieline.domain.absorbing import absorb
 from tieline.domain.board import Board, Known
 from tieline.domain.changeset import (
     Changeset,
@@ -21,7 +22,6 @@ from tieline.domain.changeset import (
     SourceKind,
 )
 from tieline.domain.fields import DO_NOT_CALL, FieldSpec
-from tieline.domain.identity import absorb
 from tieline.domain.values import Value
 
 Ties: TypeAlias = Mapping[str, Mapping[str, str]]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tieline.domain.board import Board
-from tieline.domain.changes import Base, PairState
 from tieline.domain.changeset import (
     ContactState,
     FieldChange,
@@ -23,6 +22,7 @@ from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.fields import Uncoercible
 from tieline.domain.identity import record_ref
 from tieline.domain.mapping import MappingSet, Pair
+from tieline.domain.pair_state import Base, PairState, agreed
 from tieline.domain.phones import normalise
 from tieline.domain.plan_inbound import numbers_of
 from tieline.domain.records import RemoteRecord
@@ -168,7 +168,10 @@ def open_link(
     if contact_id in board.primaries:
         board.put_link(replace(link, status=LinkStatus.SHARED))
         return
-    pairs = {key: PairState(Base(value.local, value.remote, unseen=True)) for key, value in made.sent.items()}
+    pairs = {
+        key: agreed(PairState(), Base(value.local, value.remote, unseen=True), ours=True)
+        for key, value in made.sent.items()
+    }
     board.put_link(replace(link, pairs=pairs, dirty=_moved_on(board, contact_id, made, rules)))
 
 

@@ -12,10 +12,8 @@ from tieline.domain.identity import (
     Numbers,
     follow_number,
     place,
-    record_merged,
-    record_missing,
-    record_removed,
 )
+from tieline.domain.leaving import record_merged, record_missing, record_removed
 from tieline.domain.look import look_at
 from tieline.domain.mapping import MappingSet
 from tieline.domain.phones import Unusable, normalise
@@ -150,6 +148,8 @@ def _is_stale(link: LinkState, record: RemoteRecord, rules: InboundRules) -> boo
     """Whether the answer may be older than what we know, so that the record must be read again by its id."""
     if link.confirmed_write_ms and rules.read_ms <= link.confirmed_write_ms:
         return True
+    if rules.read_ms < link.read_ms:
+        return True  # Somebody asked later than this and was quicker; a stamp need not tell, some come late.
     if not rules.fresh and link.status in _GONE:
         return True  # A lagging index or an old job may still show it: only a look by id brings it back.
     if rules.hint_since_ms is not None:

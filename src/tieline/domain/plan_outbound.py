@@ -20,7 +20,8 @@ from tieline.domain.changeset import (
     SourceKind,
 )
 from tieline.domain.fields import Uncoercible
-from tieline.domain.identity import record_missing, record_ref
+from tieline.domain.identity import record_ref
+from tieline.domain.leaving import record_missing
 from tieline.domain.look import Look, Overruled, look_at, push_cause, refused_before
 from tieline.domain.mapping import MappingSet, Pair
 from tieline.domain.records import Patch, RemoteRecord
@@ -100,8 +101,10 @@ def plan_outbound(
         record = records.get(link.external_id)
         if record is None:
             record_missing(board, link.external_id)
-        elif link.confirmed_write_ms and rules.read_ms <= link.confirmed_write_ms:
-            continue
+        elif rules.read_ms < link.read_ms or (
+            link.confirmed_write_ms and rules.read_ms <= link.confirmed_write_ms
+        ):
+            continue  # Older than what we know: the link stays dirty, and the next pass looks again.
         else:
             _plan_record(board, link, record, rules, sends)
     return OutboundPlan(board.changeset(), tuple(sends.writes), frozenset(sends.drifted))

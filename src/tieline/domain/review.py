@@ -23,9 +23,11 @@ from tieline.domain.changeset import (
     SourceKind,
 )
 from tieline.domain.fields import DO_NOT_CALL, FieldSpec, Uncoercible
-from tieline.domain.identity import become_primary, close_about, record_ref, relist_shared
+from tieline.domain.identity import become_primary, record_ref
 from tieline.domain.merges import Refused
 from tieline.domain.pairs import Pair
+from tieline.domain.record_issues import close_about
+from tieline.domain.sharing import relist_shared
 from tieline.domain.values import Value, as_text
 from tieline.domain.withdrawing import withdraw_statements
 

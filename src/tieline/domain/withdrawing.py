@@ -2,7 +2,7 @@
 another's. What conversations and people said stays, and so does `do_not_call`, which only a person clears.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from tieline.domain.board import Board
@@ -18,15 +18,29 @@ def record_ref(tenant_key: str, external_id: str) -> str:
 
 
 def withdraw_others(board: Board, contact_id: str, external_id: str) -> None:
-    """Takes back what other records of this tenant gave the contact, so that none of it reaches the new one."""
-    own, suffix = record_ref(board.tenant_key, external_id), f"@{board.tenant_key}"
-    for link in board.records_of(contact_id):
-        if link.external_id != external_id:
+    """Takes back what other records of this tenant gave the contact, so that none of it reaches the new one.
+
+    A record that the CRM merged into the new one is no other.
+    """
+    records = board.records_of(contact_id)
+    own = merged_into(external_id, records)
+    refs, suffix = {record_ref(board.tenant_key, one) for one in own}, f"@{board.tenant_key}"
+    for link in records:
+        if link.external_id not in own:
             withdraw_statements(board, contact_id, link)
             board.put_link(replace(link, pairs={}))
             if len(link.phones) > 1:
                 board.drop_aliases(contact_id, link.phones[1:])
-    withdraw_values(board, contact_id, lambda ref: ref.endswith(suffix) and ref != own)
+    withdraw_values(board, contact_id, lambda ref: ref.endswith(suffix) and ref not in refs)
+
+
+def merged_into(external_id: str, records: Iterable[LinkState]) -> set[str]:
+    """The record and, of these, all that the CRM merged into it."""
+    into = {link.external_id: link.merged_into for link in records}
+    own = {external_id}
+    while more := {one for one, survivor in into.items() if survivor in own} - own:
+        own |= more
+    return own
 
 
 def withdraw_values(board: Board, contact_id: str, given_by: Callable[[str], bool]) -> None:
@@ -49,7 +63,7 @@ def withdraw_statements(board: Board, contact_id: str, link: LinkState) -> None:
     """Takes a record's own statements out of texts that conversations were merged into since."""
     contact = board.contacts[contact_id]
     for key, state in link.pairs.items():
-        name, given = key.partition("|")[0], state.base.local
+        name, given = key.partition("|")[0], state.given
         value, source = contact.values.get(name), contact.sources.get(name)
         merged = isinstance(value, str) and isinstance(given, str) and value != given
         if not merged or source is None or source.kind is SourceKind.CRM:

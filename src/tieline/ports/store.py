@@ -78,7 +78,7 @@ class UnitOfWork(Protocol):
     async def former_links(
         self, org_id: str, tenant_key: str, contact_ids: Collection[str]
     ) -> Sequence[LinkState]:
-        """Records of these contacts that are deleted, missing or closed."""
+        """Records of these contacts that are deleted, merged away, missing or closed."""
 
     async def records_with_phones(
         self, org_id: str, tenant_key: str, phones: Collection[str]

@@ -63,7 +63,7 @@ class PostgresUnitOfWork:
     async def former_links(
         self, org_id: str, tenant_key: str, contact_ids: Collection[str]
     ) -> Sequence[LinkState]:
-        """Records of these contacts that are deleted, missing or closed."""
+        """Records of these contacts that are deleted, merged away, missing or closed."""
         key = {"org_id": org_id, "tenant_key": tenant_key, "contact_ids": list(contact_ids)}
         return [rows.link_from_row(row) for row in await self._run("former_links", key)]
 

@@ -86,3 +86,15 @@ def test_survivors_that_share_one_millisecond_are_all_seen() -> None:
 
     removals, _ = sweep(hubspot, iso(SINCE))
     assert {one.external_id for one in removals} == {str(n + 1000) for n in range(1, 501)}
+
+
+def test_a_survivor_that_was_deleted_itself_still_tells_what_was_merged_into_it() -> None:
+    gone = {
+        **contact("9", iso(NOW_MS), hs_merged_object_ids="1;2"),
+        "archived": True,
+        "archivedAt": iso(NOW_MS),
+    }
+    script = Script(answer(200, {"results": []}), answer(200, {"results": [gone]}))
+    removals, _ = sweep(script, iso(SINCE))
+    assert removals == [Removal("1", NOW_MS, "9"), Removal("2", NOW_MS, "9"), Removal("9", NOW_MS)]
+    assert "hs_merged_object_ids" in script.requests[1].query["properties"]

@@ -25,12 +25,12 @@ TENANT = "crm:T1"
 COLOUR = FieldSpec("colour", FieldType.STRING)
 
 
-def mapping(*, outbound: bool = True) -> MappingSet:
+def mapping(*extra: Pair, outbound: bool = True) -> MappingSet:
     pairs = (
         Pair(BUILTIN_FIELDS["first_name"], CrmField("First", "First", CrmKind.STRING), True, False, Policy.CRM_WINS),
         Pair(COLOUR, CrmField("Colour", "Colour", CrmKind.STRING), True, outbound, Policy.CRM_WINS),
     )  # fmt: skip
-    return MappingSet((), (), "Phone", ("Mobile",), pairs)
+    return MappingSet((), (), "Phone", ("Mobile",), (*pairs, *extra))
 
 
 def record(
@@ -59,6 +59,7 @@ class Memory:
     ledger: list[tuple[str, FieldChange]] = field(default_factory=list)
     ids: "itertools.count[int]" = field(default_factory=itertools.count)
     clock: int = 100
+    extra: tuple[Pair, ...] = ()
 
     def new_id(self) -> str:
         return f"c{next(self.ids)}"
@@ -84,7 +85,7 @@ class Memory:
     def read(self, records: Sequence[RemoteRecord], *, first: bool = False, fresh: bool = False) -> Changeset:
         """One page."""
         self.clock += 1
-        rules = InboundRules(mapping(), TENANT, "US", self.clock, first_read=first, fresh=fresh)
+        rules = InboundRules(mapping(*self.extra), TENANT, "US", self.clock, first_read=first, fresh=fresh)
         plan = plan_inbound(records, self.known(), rules, self.new_id)
         self.apply(plan.changeset)
         return plan.changeset

@@ -24,11 +24,11 @@ from tieline.domain.changes import (
     confirmed,
     expire,
     reconcile,
-    reconcile_do_not_call,
     refused,
     sending,
 )
 from tieline.domain.crm_schema import CrmField, CrmKind
+from tieline.domain.do_not_call import reconcile_do_not_call
 from tieline.domain.fields import BUILTIN_FIELDS, FieldSpec
 from tieline.domain.link_state import pair_from_json, pair_to_json
 from tieline.domain.mapping import Pair, Policy
@@ -128,7 +128,7 @@ def test_our_own_write_is_no_news_even_when_local_has_moved_on() -> None:
     state = sending(agreed("a"), sent)
     outcome = look(pair(), state, "c", "b")
     assert outcome.verdict == KeepLocal(push=True)
-    assert outcome.state == PairState(Base("b", "b"))
+    assert outcome.state == PairState(Base("b", "b"), theirs="")
 
 
 def test_the_old_value_is_no_news_while_a_write_is_on_its_way() -> None:
@@ -148,7 +148,7 @@ def test_a_reps_edit_during_a_write_is_news_and_a_late_landing_of_our_write_is_u
 def test_the_crms_form_of_our_value_moves_only_its_half_of_the_base() -> None:
     state = confirmed(sending(agreed("a"), Sent("b  c", "b  c", 1)), Sent("b  c", "b  c", 1), 0)
     outcome = look(pair(), state, "b  c", "b c", own_echo=True)
-    assert outcome == Outcome(Nothing(), PairState(Base("b  c", "b c")))
+    assert outcome == Outcome(Nothing(), PairState(Base("b  c", "b c"), theirs=""))
     assert look(pair(), outcome.state, "b  c", "b c").verdict == Nothing(), "and it never flips"
 
 

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
-from tests.unit.domain.memory import Memory, record
+from tests.unit.domain.memory import TENANT, Memory, mapping, record
 
-from tieline.domain.changes import Base, PairState
+from tieline.domain.changes import Base, PairState, Sent, confirmed
 from tieline.domain.changeset import LedgerOutcome, LinkStatus, Source, SourceKind
+from tieline.domain.crm_schema import CrmField, CrmKind
+from tieline.domain.fields import BUILTIN_FIELDS
+from tieline.domain.mapping import Pair, Policy
+from tieline.domain.plan_inbound import InboundRules, plan_inbound
 from tieline.domain.records import Removal
 
 N1, N2 = "+14155550101", "+14155550102"
@@ -89,3 +93,92 @@ def test_a_value_that_was_refused_is_tried_again_when_a_missing_record_is_found(
     memory.read([record("r1", N1, modified=30)], fresh=True)
     assert memory.links["r1"].status is LinkStatus.OPEN
     assert memory.links["r1"].blocked == {}
+
+
+def test_an_answer_asked_for_before_the_last_look_is_read_again_even_if_it_was_read_by_id() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1, Colour="old")], first=True)
+    memory.read([record("r1", N1, Colour="new", modified=5)], fresh=True)
+    late = InboundRules(mapping(), TENANT, "US", memory.clock - 1, fresh=True)
+    plan = plan_inbound([record("r1", N1, Colour="old")], memory.known(), late, memory.new_id)
+    memory.apply(plan.changeset)
+    assert memory.by_number(N1).values["colour"] == "new"
+    assert memory.links["r1"].needs_read
+
+
+def test_what_came_from_a_record_that_was_merged_stays_when_its_survivor_comes_back() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1, Colour="red")], first=True)
+    memory.remove(Removal("r1", 20, survivor_id="r2"))
+    memory.remove(Removal("r2", 21))
+    memory.read([record("r2", N1, Colour="red", First="r1", modified=30)], fresh=True)
+    assert memory.by_number(N1).values == {"first_name": "r1", "colour": "red"}
+    assert not memory.links["r2"].dirty
+
+
+def test_a_reps_sentence_leaves_a_merged_text_also_when_that_text_was_pushed() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1, Colour="Likes red.", created=1), record("r2", N1, created=2)], first=True)
+    contact, text = memory.by_number(N1), "Likes red.\nWants a demo."
+    sent = Sent(text, text, 5)
+    pushed = confirmed(replace(memory.links["r1"].pairs["colour|Colour"], in_flight=(sent,)), sent, 0)
+    assert pushed.theirs == "Likes red."
+    memory.links["r1"] = replace(memory.links["r1"], pairs={"colour|Colour": pushed})
+    memory.contacts[contact.contact_id] = replace(
+        contact,
+        values={**contact.values, "colour": text},
+        sources={**contact.sources, "colour": Source(SourceKind.CONVERSATION, 50, "call")},
+    )
+    memory.remove(Removal("r1", 30))
+    memory.settle({"r2": record("r2", N1, created=2)})
+    assert memory.by_number(N1).values == {"first_name": "r2", "colour": "Wants a demo."}
+
+
+def test_the_next_record_does_not_inherit_from_one_that_was_merged_into_anothers() -> None:
+    memory = Memory()
+    memory.read(
+        [record("r1", N1, Colour="Red.", created=1), record("r2", N1, created=2), record("r3", N2)],
+        first=True,
+    )
+    contact = memory.by_number(N1)
+    memory.contacts[contact.contact_id] = replace(
+        contact,
+        values={**contact.values, "colour": "Red.\nWants a demo."},
+        sources={**contact.sources, "colour": Source(SourceKind.CONVERSATION, 50, "call")},
+    )
+    memory.remove(Removal("r1", 30, survivor_id="r3"))
+    memory.read([record("r2", N1, created=2, modified=40)], fresh=True)
+    assert memory.by_number(N1).values == {"first_name": "r2", "colour": "Wants a demo."}
+
+
+def test_a_value_that_a_rep_cleared_on_the_survivor_of_a_merge_is_not_written_back() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1), record("r2", N2, Colour="red")], first=True)
+    memory.remove(Removal("r1", 20, survivor_id="r3"), Removal("r2", 20, survivor_id="r3"))
+    assert memory.links["r3"].pairs["colour|Colour"].base == Base("red", "red")
+    memory.settle({"r3": record("r3", N1, modified=30)})
+    assert "colour" not in memory.by_number(N1).values
+
+
+def test_an_undecided_do_not_call_is_asked_about_again_after_a_merge_and_after_a_restore() -> None:
+    flag = Pair(
+        BUILTIN_FIELDS["do_not_call"],
+        CrmField("Off", "Off", CrmKind.BOOLEAN),
+        True,
+        True,
+        Policy.CRM_WINS,
+    )
+    memory = Memory(extra=(flag,))
+    cause = f"value:{TENANT}:{{}}:{flag.key}"
+    memory.read([record("r1", N1, Off=True)], first=True)
+    memory.read([record("r1", N1, Off=False, modified=11)])
+    assert cause.format("r1") in memory.issues
+    memory.remove(Removal("r1", 20, survivor_id="r2"))
+    assert cause.format("r1") not in memory.issues
+    memory.settle({"r2": record("r2", N1, Off=False, modified=21)})
+    assert cause.format("r2") in memory.issues
+    memory.remove(Removal("r2", 22))
+    assert not memory.issues
+    memory.read([record("r2", N1, Off=False, modified=30)], fresh=True)
+    assert cause.format("r2") in memory.issues
+    assert memory.by_number(N1).values["do_not_call"] is True

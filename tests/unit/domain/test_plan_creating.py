@@ -108,7 +108,7 @@ def test_the_link_opens_with_what_was_sent_as_its_base() -> None:
     open_link(board, "c1", "R1", made, rules(), now_ms=20, sent_ms=10, stamp_ms=15)
     opened = board.links["R1"]
     assert (opened.status, opened.contact_id, opened.phones) == (LinkStatus.OPEN, "c1", (NUMBER,))
-    assert opened.pairs[COLOUR_KEY] == PairState(Base("red", "red", unseen=True))
+    assert opened.pairs[COLOUR_KEY] == PairState(Base("red", "red", unseen=True), theirs="")
     assert not opened.dirty
 
 

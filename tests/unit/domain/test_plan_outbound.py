@@ -102,7 +102,7 @@ def test_a_value_that_the_field_cannot_hold_is_not_sent_and_the_others_are() -> 
 def test_a_confirmed_write_moves_the_base_to_what_was_sent() -> None:
     made = plan(link(), {"a": "new"}, {})
     done = settled(after(made), sent_of(made), Confirmed("r", 7), a="new")
-    assert done.pairs[KEYS["a"]] == PairState(Base("new", "new", unseen=True))
+    assert done.pairs[KEYS["a"]] == PairState(Base("new", "new", unseen=True), theirs="")
     assert (done.dirty, done.stamp_ms, done.confirmed_write_ms) == (False, 7, 1_200)
 
 
@@ -186,5 +186,12 @@ def test_an_answer_for_a_link_that_closed_meanwhile_changes_nothing() -> None:
 def test_a_look_older_than_the_last_confirmed_write_decides_nothing() -> None:
     tie = link(confirmed_write_ms=995)
     made = plan(tie, {"a": "new"}, {})
+    assert not made.writes
+    assert not made.changeset
+
+
+def test_a_look_older_than_another_look_decides_nothing() -> None:
+    tie = link(read_ms=991)
+    made = plan(tie, {"a": "new"}, {"b": "of an older moment"})
     assert not made.writes
     assert not made.changeset

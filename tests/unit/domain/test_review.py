@@ -15,10 +15,10 @@ from tieline.domain.changes import (
     PairState,
     Times,
     reconcile,
-    reconcile_do_not_call,
 )
 from tieline.domain.changeset import ContactState, LedgerOutcome, LinkState, LinkStatus, Source, SourceKind
 from tieline.domain.crm_schema import CrmField, CrmKind
+from tieline.domain.do_not_call import reconcile_do_not_call
 from tieline.domain.fields import BUILTIN_FIELDS, FieldSpec
 from tieline.domain.merges import Refused
 from tieline.domain.pairs import Pair, Policy

@@ -2,8 +2,9 @@
 
 A merge is seen in the survivor, which lists the ids merged into it. Deleted records stand in the archived
 list, ordered by id and without any filter by time, so each sweep pages through all of it and keeps what was
-archived since. Merges come first, so that nobody takes a merged record for a deleted one. A privacy delete
-leaves no trace in either place.
+archived since. Merges come first, so that nobody takes a merged record for a deleted one. A survivor that was
+deleted itself before anybody looked is not searchable: its merges are told with its own removal. A privacy
+delete leaves no trace in either place.
 """
 
 from typing import Final
@@ -49,11 +50,13 @@ def _merged_into(survivor: wire.CrmObject, since: int) -> list[Removal]:
 
 
 def _deletes(since: int, watermark: str | None, cursor: Json) -> Operation[RemovalsPage]:
-    query = {"limit": str(paths.LIST_LIMIT), "archived": "true", "properties": wire.MODIFIED}
+    query = {"limit": str(paths.LIST_LIMIT), "archived": "true", "properties": ",".join(wire.BOOKKEEPING)}
     if cursor.get("after") is not None:
         query["after"] = str(cursor["after"])
     found = wire.object_page((yield Request("GET", paths.CONTACTS, query=query)))
-    removals = [Removal(one.id, at) for one in found.results if (at := _archived_ms(one)) >= since]
+    gone = [(one, at) for one in found.results if (at := _archived_ms(one)) >= since]
+    removals = [Removal(loser, at, one.id) for one, at in gone for loser in wire.merged_ids(one)]
+    removals += [Removal(one.id, at) for one, at in gone]
     started = number(cursor, "started_ms")
     if found.after is not None:
         return RemovalsPage(removals, {"phase": _ARCHIVED, "after": found.after, "started_ms": started}, None)

@@ -65,9 +65,10 @@ class MemoryUnitOfWork:
     async def former_links(
         self, org_id: str, tenant_key: str, contact_ids: Collection[str]
     ) -> Sequence[LinkState]:
-        """Records of these contacts that are deleted, missing or closed."""
+        """Records of these contacts that are deleted, merged away, missing or closed."""
         await self._store.point("former_links")
-        wanted, gone = set(contact_ids), (LinkStatus.DELETED, LinkStatus.MISSING, LinkStatus.CLOSED)
+        wanted = set(contact_ids)
+        gone = (LinkStatus.DELETED, LinkStatus.MERGED, LinkStatus.MISSING, LinkStatus.CLOSED)
         found = (row.state for row in self._of(org_id, tenant_key))
         return [link for link in found if link.status in gone and link.contact_id in wanted]
 

@@ -7,7 +7,7 @@ from unnest(%(contact_ids)s::text[]) as asked(contact_id)
 cross join lateral (
     select * from link
     where org_id = %(org_id)s and tenant_key = %(tenant_key)s and link.contact_id = asked.contact_id
-      and status in ('deleted', 'missing', 'closed')
+      and status in ('deleted', 'missing', 'closed', 'merged')
     offset 0
 ) l
 order by l.external_id
