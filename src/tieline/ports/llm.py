@@ -9,10 +9,6 @@ from typing import Any, Protocol
 from tieline.domain.facts import Judgement
 
 
-class LlmError(Exception):
-    """The model did not answer, answered nothing, too late, or not in the form asked for. Nothing of it may be used."""
-
-
 class ModelUse(StrEnum):
     """What a model is used for; each use has its own model, time limit, price and prompt version in the settings."""
 
@@ -33,6 +29,35 @@ class Usage:
     output_tokens: int = 0
     cost_micro_usd: int = 0
     duration_ms: int = 0
+
+
+class LlmError(Exception):
+    """The model did not answer, answered nothing, too late, or not in the form asked for. Nothing of it may be used.
+
+    `usage` is what the failure took, if that is known: an answer that cannot be used has to be paid as well.
+    """
+
+    def __init__(self, message: str, *, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class LlmUnavailableError(LlmError):
+    """May succeed unchanged later: a rate limit, a failing or silent endpoint. `retry_after_s` if the endpoint said."""
+
+    def __init__(
+        self, message: str, *, usage: Usage | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, usage=usage)
+        self.retry_after_s = retry_after_s
+
+
+class LlmRefusedError(LlmError):
+    """The endpoint refuses us, whatever the request: a wrong key or model, no credit. A person must act."""
+
+
+class LlmAnswerError(LlmError):
+    """An answer came and cannot be used, or this request cannot be answered. Another try may give a better one."""
 
 
 @dataclass(frozen=True, slots=True)
