@@ -56,6 +56,10 @@ class TransientError(CrmError):
         self.maybe_applied = maybe_applied
 
 
+class SendTooLateError(TransientError):
+    """The request was ready only after its deadline, and was not sent: what it was based on may no longer hold."""
+
+
 class RecordGoneError(CrmError):
     """The record does not exist (any more) under this id. Whether deleted or merged, a sweep must say."""
 
@@ -112,3 +116,9 @@ class LeaseLostError(Exception):
 
 class ConflictError(Exception):
     """Two units of work met on the same rows and the other was first. Nothing was written; read and plan again."""
+
+
+class BrakedError(Exception):
+    """A run would do more than an app's limits allow, and stopped before the first of it. A person has to agree; until
+    then nothing of that kind is done, and trying again by itself is of no use.
+    """

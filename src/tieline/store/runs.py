@@ -5,7 +5,7 @@ to try again: `worker.retry` does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -62,6 +62,7 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    effects: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> bool:
@@ -203,6 +204,10 @@ class Runs:
         """Ends a run with an issue that says why."""
         await self._finish(lease, run, "failed", reason)
 
+    async def brake(self, lease: Lease, run: Run, reason: str) -> None:
+        """Ends a run that the brake has stopped. The stop has an issue of its own."""
+        await self._finish(lease, run, "braked", reason)
+
     async def _finish(self, lease: Lease, run: Run, status: str, reason: str | None) -> None:
         async with self._pool.connection() as conn, conn.transaction():
             await check(conn, lease)
@@ -211,8 +216,8 @@ class Runs:
     async def _end(self, conn: Connection, run: Run, status: str, reason: str | None) -> Run | None:
         key = {"org_id": run.org_id, "run_id": run.run_id}
         ended = await _one(conn, "finish", {**key, "status": status, "reason": reason})
-        if ended is None:
-            return None
+        if ended is None or status == "braked":
+            return ended
         cause = {"org_id": run.org_id, "cause": f"run:{run.kind}:{run.app_id}"}
         if status == "succeeded":
             await conn.execute(_issues_sql["close_cause"], {**cause, "because": "a later run succeeded"})

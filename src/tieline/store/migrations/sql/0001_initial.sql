@@ -357,12 +357,13 @@ create table run (
     kind text not null check (kind in ('inbound', 'outbound', 'activity', 'analysis', 'removals',
         'audit', 'calculated')),                -- 'calculated': an audit of calculated fields alone
     full_read boolean not null default false,
-    status text not null check (status in ('queued', 'running', 'succeeded', 'failed')),
+    status text not null check (status in ('queued', 'running', 'succeeded', 'failed', 'braked')),
     triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook')),
     counts jsonb not null default '{}',        -- read, created, updated, unchanged, skipped, failed, ...
     reason text,                               -- why it ended as it did, or what it waits for
     attempts integer not null default 0,       -- times a worker took it up; raised before the work begins
     requests_sent integer not null default 0,
+    effects jsonb not null default '{}',       -- what it has done so far, as the brake counts: see domain.brake
     not_before timestamptz,
     created_at timestamptz not null default now(),
     started_at timestamptz,
@@ -375,6 +376,35 @@ create unique index run_one_audit on run (org_id, app_id)
 create index run_audits on run (org_id, app_id, created_at) where kind in ('audit', 'calculated');
 create index run_recent on run (org_id, created_at desc);
 create index run_open on run (status, not_before) where status in ('queued', 'running');
+
+-- Where the brake stopped an app, and what a person said to it. A row that has ended is history.
+create table brake (
+    org_id text not null references organisation,
+    brake_id text not null,
+    app_id text not null,
+    flow text not null check (flow in
+        ('full', 'changes', 'removals', 'audit', 'calculated', 'push', 'creating')),
+    status text not null check (status in
+        ('stopped',    -- waits for a person; the next run looks again
+         'confirmed',  -- may go on as far as was shown, once, until expires_at
+         'rejected')), -- waits, and nobody looks before it is confirmed or the limits are changed
+    shown jsonb not null,                      -- by kind that passed its limit: [how many, the limit]
+    known integer not null,                    -- contacts that were linked
+    sample jsonb not null default '[]',        -- the first of them, with values before and after
+    settings jsonb,                            -- the app's crm_config.brake at that time
+    run_id text not null default '',
+    stopped_at timestamptz not null,
+    seen_at timestamptz not null,              -- when a run last found it still so
+    decided_at timestamptz,
+    decided_by text,
+    note text,
+    expires_at timestamptz,
+    ended_at timestamptz,
+    ended_because text,
+    primary key (org_id, brake_id)
+);
+create unique index brake_standing on brake (org_id, app_id, flow) where ended_at is null;
+create index brake_recent on brake (org_id, stopped_at desc);
 
 -- Where the reads of an app stand. Saved in the transaction of the page that it belongs to.
 create table read_state (

@@ -1,0 +1,4 @@
+select * from brake
+where org_id = %(org_id)s and (%(app_id)s::text is null or app_id = %(app_id)s) and (%(all)s or ended_at is null)
+order by stopped_at desc, brake_id
+limit %(limit)s
