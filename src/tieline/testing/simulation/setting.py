@@ -59,20 +59,25 @@ def app_config(
     provider: str, names: Mapping[str, str], identity: Identity, schema: CrmSchema, *, creates: bool = False
 ) -> AppConfig:
     """The app, connected and checked."""
+    return AppConfig(
+        ORG, APP, "crm", provider, tenant_url=URL, connection_status="connected", tenant_id=identity.tenant_id,
+        own_user_id=identity.user_id, schema=schema, mappings_checked=True,
+        crm_config=crm_config(names, creates=creates),
+    )  # fmt: skip
+
+
+def crm_config(names: Mapping[str, str], *, creates: bool = False) -> dict[str, object]:
+    """What is mapped, as the API takes it."""
     inbound: list[dict[str, object]] = [
         {"external_field_name": names["phone_number"], "field_name": "phone_number"}
     ]
     inbound += [_line(names, field_name, policy) for field_name, policy in _POLICIES.items()]
     outbound = [_line(names, field_name, policy) for field_name, policy in _POLICIES.items()]
     outbound.append(_line(names, "department", None))
-    return AppConfig(
-        ORG, APP, "crm", provider, tenant_url=URL, connection_status="connected", tenant_id=identity.tenant_id,
-        own_user_id=identity.user_id, schema=schema, mappings_checked=True,
-        crm_config={
-            "inbound_sync_mappings": inbound, "outbound_sync_mappings": outbound,
-            "sync_conversation_activity": True, "sync_new_contacts": creates,
-        },
-    )  # fmt: skip
+    return {
+        "inbound_sync_mappings": inbound, "outbound_sync_mappings": outbound,
+        "sync_conversation_activity": True, "sync_new_contacts": creates,
+    }  # fmt: skip
 
 
 def _line(names: Mapping[str, str], field_name: str, policy: str | None) -> dict[str, object]:
