@@ -6,5 +6,6 @@ pytest.register_assert_rewrite(
     "tieline.testing.crm_reads",
     "tieline.testing.crm_writes",
     "tieline.testing.crm_activities",
+    "tieline.testing.crm_capabilities",
     "tieline.testing.crm_failures",
 )

@@ -11,10 +11,16 @@ Every test starts with an empty tenant, or with one whose other records do not c
 """
 
 from tieline.testing.crm_activities import ActivityConformance
+from tieline.testing.crm_capabilities import CapabilityConformance
 from tieline.testing.crm_failures import FailureConformance
 from tieline.testing.crm_reads import ReadConformance
 from tieline.testing.crm_writes import WriteConformance
 
 
-class CrmConformance(ReadConformance, WriteConformance, ActivityConformance, FailureConformance):
-    """All of it, in order of worth: reads lose nothing, writes touch nothing else, failures have names."""
+class CrmConformance(
+    ReadConformance, WriteConformance, ActivityConformance, FailureConformance, CapabilityConformance
+):
+    """All of it, in order of worth: reads lose nothing, writes touch nothing else, failures have names.
+
+    A test of what the connector does not declare is skipped, and says so.
+    """

@@ -4,16 +4,25 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import TypeVar
 
+import pytest
+
 from tieline.domain.crm_schema import CrmField
 from tieline.domain.records import RemoteRecord, Removal
 from tieline.domain.values import Value
-from tieline.ports.crm import CrmSession, Json, Page
+from tieline.ports.crm import Capability, CrmSession, Json, Page
 from tieline.ports.errors import CrmError
 from tieline.testing.world import World
 
 E = TypeVar("E", bound=CrmError)
 
 _MOST_STEPS = 500
+
+
+def needs(session: CrmSession, capability: Capability) -> None:
+    """Skips the test when the connector does not declare the capability."""
+    spec = session.connector.spec
+    if capability not in spec.capabilities:
+        pytest.skip(f"the connector for {spec.label} declares no {capability.value}")
 
 
 async def fields_of(session: CrmSession, world: World) -> dict[str, CrmField]:
@@ -31,6 +40,11 @@ def person(world: World, nth: int, /, **more: Value) -> dict[str, Value]:
         names.last_name: "Conformance",
     }
     return values | {getattr(names, name): value for name, value in more.items()}
+
+
+def if_there(name: str | None, value: Value) -> dict[str, Value]:
+    """The value of a field of a kind that not every CRM has."""
+    return {} if name is None else {name: value}
 
 
 def stored(cursor: Json | None) -> Json | None:

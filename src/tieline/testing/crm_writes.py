@@ -8,7 +8,7 @@ from tieline.domain.values import Value
 from tieline.ports.crm import Refused, Written
 from tieline.ports.errors import RecordGoneError, RecordRejectedError, SchemaDriftError
 from tieline.testing.crm_reads import HOSTILE
-from tieline.testing.crm_steps import fields_of, live, person
+from tieline.testing.crm_steps import fields_of, if_there, live, person
 from tieline.testing.world import World
 
 
@@ -54,15 +54,15 @@ class WriteConformance:
                 names.number: Decimal("0.25"),
                 names.boolean: True,
                 names.date: "2024-02-29",
-                names.date_time: names.date_time_value,
                 names.picklist: names.picklist_values[1],
-                names.multi_picklist: ";".join(names.multi_picklist_values),
+                **if_there(names.date_time, names.date_time_value),
+                **if_there(names.multi_picklist, ";".join(names.multi_picklist_values)),
             },
             {
                 names.number: -3,
                 names.boolean: False,
                 names.picklist: names.picklist_values[0],
-                names.multi_picklist: names.multi_picklist_values[0],
+                **if_there(names.multi_picklist, names.multi_picklist_values[0]),
             },
         )
         for values in rounds:

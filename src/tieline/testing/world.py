@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from tieline.domain.crm_schema import CrmKind
 from tieline.domain.values import Value
 from tieline.ports.crm import CrmSession
 
@@ -26,10 +27,10 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorldFields:
-    """The CRM's names of writable contact fields, one of each kind, and values that they can hold.
+    """The CRM's names of writable contact fields, one of each kind that it has, and values that they can hold.
 
     `long_text` takes at least 5,000 characters; `date_time` is written and read at `date_time_value`'s precision.
-    `first_name` can be refused by `World.refuse`.
+    `first_name` can be refused by `World.refuse`. `phone_spellings` are ways to write +14155550123 that the CRM takes.
     """
 
     phone: str
@@ -39,27 +40,36 @@ class WorldFields:
     number: str
     boolean: str
     date: str
-    date_time: str
     picklist: str
     picklist_values: tuple[str, str]
-    multi_picklist: str
-    multi_picklist_values: tuple[str, str]
+    date_time: str | None = None
     date_time_value: str = "2026-03-15T10:30:00Z"
+    multi_picklist: str | None = None
+    multi_picklist_values: tuple[str, str] = ("", "")
+    phone_spellings: tuple[str, ...] = (
+        "(415) 555-0123",
+        "+1 415.555.0123",
+        "4155550123",
+        "1-415-555-0123 ext. 9",
+    )
+
+    def kinds(self) -> dict[str, CrmKind]:
+        """The kind of each of them."""
+        texts = (self.phone, self.first_name, self.last_name, self.long_text)
+        found: dict[str | None, CrmKind] = dict.fromkeys(texts, CrmKind.STRING)
+        found |= {
+            self.number: CrmKind.NUMBER,
+            self.boolean: CrmKind.BOOLEAN,
+            self.date: CrmKind.DATE,
+            self.picklist: CrmKind.PICKLIST,
+            self.date_time: CrmKind.DATETIME,
+            self.multi_picklist: CrmKind.MULTI_PICKLIST,
+        }
+        return {name: kind for name, kind in found.items() if name is not None}
 
     def names(self) -> tuple[str, ...]:
         """All of them."""
-        return (
-            self.phone,
-            self.first_name,
-            self.last_name,
-            self.long_text,
-            self.number,
-            self.boolean,
-            self.date,
-            self.date_time,
-            self.picklist,
-            self.multi_picklist,
-        )
+        return tuple(self.kinds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,11 @@ class World(Protocol):
     @property
     def renewable(self) -> bool:
         """Whether the credentials can give a new token; False for a static one."""
+        ...
+
+    @property
+    def self_hosted(self) -> bool:
+        """Whether customers run this CRM under addresses of their own, so that any https origin may be one."""
         ...
 
     def session(self) -> CrmSession:
@@ -121,6 +136,12 @@ class World(Protocol):
 
     async def rewrite_activity(self, activity_id: str, text: str) -> None:
         """A user replaces the activity's long text."""
+        ...
+
+    async def make_activity_key(self) -> str:
+        """An administrator makes a unique field for the keys of activities; gives its name. Asked only of a CRM whose
+        connector declares ACTIVITY_KEY.
+        """
         ...
 
     async def fail(self, fault: Fault, *, times: int | None = 1) -> None:

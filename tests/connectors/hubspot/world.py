@@ -70,6 +70,10 @@ class HubSpotWorld:
         return self._oauth
 
     @property
+    def self_hosted(self) -> bool:
+        return False
+
+    @property
     def credentials(self) -> Credentials:
         """Those of the sandbox's app."""
         oauth = {
@@ -126,6 +130,13 @@ class HubSpotWorld:
     async def rewrite_activity(self, activity_id: str, text: str) -> None:
         properties = {"hs_call_body": f"<p>{text}</p>"}
         await self.admin("edit", {"object": "calls", "id": activity_id, "properties": properties})
+
+    async def make_activity_key(self) -> str:
+        key = {"name": "tieline_key", "label": "Tieline key", "type": "string", "fieldType": "text"}
+        key |= {"groupName": "conversations"}
+        for kind in BODIES:
+            await self.admin("schema", {"object": kind, "add": {**key, "hasUniqueValue": True}})
+        return "tieline_key"
 
     async def fail(self, fault: Fault, *, times: int | None = 1) -> None:
         await self.admin("faults", {**_FAULTS[fault], "match": {"path": "^/crm/"}, "times": times})

@@ -14,6 +14,8 @@ from tieline.domain.crm_schema import CrmField
 from tieline.domain.records import Patch
 from tieline.ports.crm import (
     ActivityRef,
+    Capability,
+    ConnectorSpec,
     Json,
     Operation,
     Page,
@@ -156,6 +158,20 @@ class DoesNotKnowHowLongToWait(SalesforceConnector):
         return error
 
 
+class IgnoresTheKeyField(SalesforceConnector):
+    def create_activity(
+        self, contact_id: str, activity: Activity, key_field: str | None = None
+    ) -> Operation[ActivityRef]:
+        return super().create_activity(contact_id, activity)
+
+
+class DoesMoreThanItDeclares(SalesforceConnector):
+    @property
+    def spec(self) -> ConnectorSpec:
+        declared = super().spec
+        return replace(declared, capabilities=declared.capabilities - {Capability.LOG_CALL})
+
+
 class TakesAnyAddress(SalesforceConnector):
     def check_tenant_url(self, url: str | None, *, sandbox: bool) -> str | None:
         return None
@@ -178,6 +194,8 @@ SABOTEURS: list[tuple[type[SalesforceConnector], str]] = [
     (WritesOverNotes, "test_what_somebody_else_wrote_into_an_activity_stays"),
     (CallsEveryFailureFatal, "test_each_failure_of_a_read_has_its_class"),
     (DoesNotKnowHowLongToWait, "test_a_rate_limit_says_until_when"),
+    (IgnoresTheKeyField, "test_a_key_field_holds_one_activity_for_each_key"),
+    (DoesMoreThanItDeclares, "test_what_is_not_declared_is_refused_before_anything_is_sent"),
     (TakesAnyAddress, "test_an_address_that_is_not_the_vendors_is_refused"),
 ]
 

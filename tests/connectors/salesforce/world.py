@@ -68,6 +68,10 @@ class SalesforceWorld:
         return (CLIENT_SECRET, *([token.access_token] if token else []))
 
     @property
+    def self_hosted(self) -> bool:
+        return False
+
+    @property
     def renewable(self) -> bool:
         return True
 
@@ -124,6 +128,10 @@ class SalesforceWorld:
 
     async def rewrite_activity(self, activity_id: str, text: str) -> None:
         await self.admin("edit", {"id": activity_id, "fields": {"Description": text}})
+
+    async def make_activity_key(self) -> str:
+        await self.admin("settings", {"task_key_field": "Tieline_Key__c"})
+        return "Tieline_Key__c"
 
     async def fail(self, fault: Fault, *, times: int | None = 1) -> None:
         match = {"path": "^/services/data"}
