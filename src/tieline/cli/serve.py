@@ -64,13 +64,18 @@ def serve(
 
 
 async def _serve(tieline: Tieline, *, with_worker: bool) -> None:
-    from tieline.api.app import create_app
+    from starlette.responses import RedirectResponse
 
+    from tieline.api.app import create_app
+    from tieline.dashboard.app import create_dashboard
+    from tieline.dashboard.visit import BASE
+
+    app = create_app(services_of(tieline))
+    app.mount(BASE, create_dashboard(tieline))
+    app.add_route("/", lambda request: RedirectResponse(f"{BASE}/"), include_in_schema=False)
     sock = _bind(tieline.settings.host, tieline.settings.port)
     # Access lines are the reverse proxy's; ours say what went wrong.
-    config = uvicorn.Config(
-        create_app(services_of(tieline)), log_config=None, access_log=False, lifespan="off"
-    )
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = _Server(config)
     working = make_worker(tieline) if with_worker else None
     loop = asyncio.get_running_loop()

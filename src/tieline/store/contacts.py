@@ -80,13 +80,14 @@ class ConversationItem:
 
 @dataclass(frozen=True, slots=True)
 class ContactQuery:
-    """Which contacts, in which order, and which part of them."""
+    """Which contacts, in which order, and which part of them. Counting all that match takes its time with many."""
 
     filter: ContactFilter = field(default_factory=ContactFilter)
     limit: int = 50
     skip: int = 0
     newest_first: bool = True
     pagination_key: str | None = None
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Contacts:
             text = sql.SQL("({}) and ({})").format(condition.text, after)
             select = self._sql["select"].format(condition=text, tail=tail)
             rows = await (await connection.execute(select, {**values, **key_values})).fetchall()
-            total = await self._count(connection, condition, values)
+            total = await self._count(connection, condition, values) if query.counted else None
         items = [Contact(**row) for row in rows[: query.limit]]
         more = len(rows) > query.limit and items
         next_key = _key([items[-1].created_at.isoformat(), items[-1].contact_id]) if more else None

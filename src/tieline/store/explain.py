@@ -46,10 +46,11 @@ class Explanations:
         }  # fmt: skip
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(_sql["field"], values)).fetchall()
-        return [_explained(row) for row in rows]
+        return [explained(row) for row in rows]
 
 
-def _explained(row: Mapping[str, Any]) -> Explained:
+def explained(row: Mapping[str, Any]) -> Explained:
+    """An entry of a row that names its app, conversation, and key or member."""
     overruled = row["outcome"] == "overruled"
     return Explained(
         entry_id=row["entry_id"],
@@ -78,6 +79,8 @@ def _who(row: Mapping[str, Any]) -> str:
         case "conversation":
             direction = f"{row['conversation_direction']} " if row["conversation_direction"] else ""
             return f"{direction}{row['conversation_type'] or 'conversation'} {ref.partition(':')[2]}"
+        case "person" if ref.startswith("member"):
+            return f"an edit by {row['key_name'] or ref}"
         case "api" | "person":
             return f"an edit through API key {row['key_name'] or ref}" if ref else "an edit"
         case "rule":

@@ -1,0 +1,19 @@
+"""The pages in the menu and in the command palette, in their order."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the menu. `role`: who sees it."""
+
+    path: str
+    title: str
+    icon: str
+    role: str = "viewer"
+
+
+NAVIGATION: tuple[Entry, ...] = (
+    Entry("/", "Overview", "layout-dashboard"),
+    Entry("/contacts", "Contacts", "users"),
+)
