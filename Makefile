@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
+LLM    := .llm
 UV     := $(BIN)/uv
 ARGS   ?=
 
@@ -15,7 +16,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env check test test-unit sim chaos demo bench fmt lock ci-deps clean
+.PHONY: help env check test test-unit test-llm llm sim chaos demo bench eval fmt lock ci-deps clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +49,9 @@ test-unit: env  ## only the tests that need no server
 sim: env  ## live through SEEDS=1000 simulated histories (FROM=0), and tell the story of any that fails
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FROM),0) $(ARGS)
 
+sim-postgres: env  ## SEEDS=20 of those histories on PostgreSQL, with real workers and kill -9 (FROM=0)
+	$(BIN)/python -m tests.simulation.postgres --seeds $(or $(SEEDS),20) --first $(or $(FROM),0) $(ARGS)
+
 demo: env  ## the walk-through on both CRMs (KEEP=1 leaves it running)
 	$(BIN)/tieline demo $(if $(KEEP),--keep) $(ARGS)
 
@@ -56,6 +60,23 @@ chaos: env  ## kill -9 of workers in the middle of real work; ARGS="push --crm h
 
 bench: env  ## benchmarks; never part of the tests
 	$(BIN)/python -m bench $(ARGS)
+
+eval: env  ## how well texts are merged and fields found, on the labelled sets (ARGS="--show wrong"; see eval/README.md)
+	$(BIN)/python -m eval $(ARGS)
+
+# A real and weak model out of a package, served on loopback by a program that is compiled here (some minutes, once): an
+# environment of its own, since nothing of it is needed to run or to test Tieline otherwise.
+$(LLM)/.stamp: tests/llm/requirements.lock | $(STAMP)
+	@echo "Setting up $(LLM) from tests/llm/requirements.lock; compiling llama.cpp takes some minutes"
+	@test -x $(LLM)/bin/python || $(PYTHON) -m venv --without-pip $(LLM)
+	@CMAKE_ARGS="-DLLAVA_BUILD=OFF -DLLAMA_CURL=OFF" VIRTUAL_ENV=$(CURDIR)/$(LLM) \
+		$(UV) pip sync --quiet --python $(LLM)/bin/python --require-hashes tests/llm/requirements.lock
+	@touch $@
+
+llm: $(LLM)/.stamp
+
+test-llm: env llm  ## real inference by a small packaged model, on loopback (opt-in; compiles its server once)
+	TIELINE_TEST_LLM=$(LLM) $(BIN)/python -m pytest tests/llm $(ARGS)
 
 fmt: env  ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -78,5 +99,5 @@ ci-deps:  ## as root: install PostgreSQL 15 server binaries for the tests, where
 		|| echo "ci-deps: apt could not install postgresql-15; tests on PostgreSQL 15 will be skipped"; fi
 
 clean:  ## remove the environment and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) $(LLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

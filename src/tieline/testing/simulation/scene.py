@@ -23,6 +23,9 @@ class Time(Protocol):
     def now(self) -> datetime:
         """UTC."""
 
+    def advance(self, seconds: float) -> None:
+        """A moment passes."""
+
 
 class Rows(Protocol):
     """Where the rows are."""
