@@ -265,6 +265,8 @@ create table conversation (
     transcript text,
     analysis jsonb,                            -- presets and custom data by name, as received
     analysis_version text,                     -- hash of analysis
+    analysis_origin jsonb,                     -- null: the platform's; else ours: {"engine", "prompt_version"}
+    evidence jsonb,                            -- what our own analysis rests on, by name, see domain.evidence
     metadata jsonb,
     raw jsonb,
     counted boolean not null default false,    -- already in the contact's conversation_count
@@ -292,6 +294,55 @@ create table analysis_application (
     applied_at timestamptz not null default now(),
     primary key (org_id, platform, conversation_id, analysis_data_name, field_name)
 );
+
+-- What is to be found in conversations of an agent ('': of every agent without one of its own). Null: nothing is said about
+-- that type; an empty list: the presets alone.
+create table analysis_definition (
+    org_id text not null references organisation,
+    agent_id text not null,
+    call_fields jsonb,
+    chat_fields jsonb,
+    time_zone text,                            -- in which the people who talk live; null: the linked app's
+    default_country text,
+    updated_at timestamptz not null default now(),
+    primary key (org_id, agent_id)
+);
+
+-- Conversations from which a model is to extract an analysis, and how that stands.
+create table extraction (
+    org_id text not null references organisation,
+    platform text not null,
+    conversation_id text not null,
+    due_at timestamptz,                        -- null: nothing to do
+    rerun boolean not null default false,      -- a person asked for it: also an analysis that is there is replaced
+    attempts integer not null default 0,
+    claim_token text,
+    claim_until timestamptz,
+    created_at timestamptz not null default now(),
+    primary key (org_id, platform, conversation_id)
+);
+create index extraction_due on extraction (org_id, due_at) where due_at is not null;
+
+-- What each use of a model took. Append-only.
+create table llm_usage (
+    org_id text not null references organisation,
+    usage_id bigint generated always as identity,
+    platform text,
+    conversation_id text,
+    contact_id text,
+    use text not null check (use in ('analysis', 'merge', 'memory')),
+    engine text not null,
+    prompt_version text not null,
+    requests integer not null,
+    input_tokens bigint not null,
+    output_tokens bigint not null,
+    cost_micro_usd bigint not null,            -- by the prices in the settings at that time
+    duration_ms bigint not null,
+    recorded_at timestamptz not null default now(),
+    primary key (org_id, usage_id)
+);
+create index llm_usage_time on llm_usage (org_id, recorded_at);
+create index llm_usage_conversation on llm_usage (org_id, platform, conversation_id) where conversation_id is not null;
 
 create table activity (
     org_id text not null references organisation,
