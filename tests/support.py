@@ -91,7 +91,7 @@ class SilentCrm:
     def __init__(self, app: AppConfig, auth: Mapping[str, str], **_: Any) -> None:
         self.connector: Connector = get_connector(app.provider)
 
-    async def run(self, operation: Operation[T]) -> T:
+    async def run(self, operation: Operation[T], *, send_by: datetime | None = None) -> T:
         raise TransientError("There is no CRM in this test.")
 
 

@@ -62,7 +62,8 @@ class FakeConnector:
                 kind = CredentialsInvalidError if request.path == "/token" else AccessTokenExpiredError
                 return kind("Not accepted.", detail=text)
             case 429:
-                return RateLimitedError("Too many.", until=response.received_at + timedelta(seconds=30))
+                until = response.received_at + timedelta(seconds=30)
+                return RateLimitedError("Too many.", until=until, daily=text == "daily")
             case 422:
                 return RecordRejectedError("Refused.", detail=text)
             case status if status >= 500:

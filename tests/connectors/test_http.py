@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
@@ -18,9 +19,10 @@ from tieline.ports.errors import (
     MalformedAnswerError,
     RateLimitedError,
     RecordRejectedError,
+    SendTooLateError,
     TransientError,
 )
-from tieline.testing.sessions import ManualClock
+from tieline.testing.sessions import ManualClock, MemoryGate
 
 
 @pytest.fixture
@@ -323,6 +325,74 @@ async def test_a_rate_limit_pauses_its_bucket_for_everybody(it: Setup) -> None:
     with pytest.raises(RateLimitedError):
         await it.session.run(ask())
     assert len(it.crm.requests) == sent
+
+
+async def test_a_days_limit_is_told_to_the_gate_and_the_error_says_when_to_look_again(it: Setup) -> None:
+    it.crm.handle = lambda request: httpx2.Response(429, text="daily")
+    with pytest.raises(RateLimitedError) as caught:
+        await it.session.run(ask())
+    assert caught.value.daily
+    assert it.gate.exhaustions == ["core"]
+    assert caught.value.until == it.clock.now() + timedelta(seconds=30)
+
+
+# Deadlines
+
+
+def slow_gate(it: Setup, seconds: float, *, from_turn: int = 1) -> None:
+    """Every turn from that one on comes after so long. As long may a worker be frozen at any other moment."""
+    at_once, turns = it.gate.acquire, 0
+
+    class SlowGate(MemoryGate):
+        async def acquire(self, bucket: str) -> None:
+            nonlocal turns
+            await at_once(bucket)
+            turns += 1
+            if turns >= from_turn:
+                it.clock.advance(seconds)
+
+    it.gate = SlowGate(clock=it.clock)
+    it.session = it.another()
+
+
+async def test_a_write_whose_turn_comes_after_its_deadline_is_not_sent(it: Setup) -> None:
+    slow_gate(it, 40, from_turn=3)
+    with pytest.raises(SendTooLateError) as caught:
+        await it.session.run(ask(applies=True), send_by=it.clock.now() + timedelta(seconds=30))
+    assert not caught.value.maybe_applied
+    assert it.crm.paths() == ["/token", "/me"]
+
+
+async def test_a_deadline_holds_no_read_back_and_no_write_that_is_in_time(it: Setup) -> None:
+    await it.session.run(ask(applies=True), send_by=it.clock.now())
+    it.clock.advance(1)
+    await it.session.run(ask(), send_by=it.clock.now() - timedelta(seconds=1))
+    assert it.crm.paths() == ["/token", "/me", "/things", "/things"]
+
+
+async def test_a_write_is_looked_at_again_before_it_is_sent_with_a_renewed_token(it: Setup) -> None:
+    slow_gate(it, 20, from_turn=3)
+    it.crm.handle = lambda request: httpx2.Response(401)
+    with pytest.raises(SendTooLateError):
+        await it.session.run(ask(applies=True), send_by=it.clock.now() + timedelta(seconds=30))
+    assert it.crm.paths() == ["/token", "/me", "/things", "/token", "/me"]
+
+
+@pytest.mark.parametrize(("first", "begun"), [(200, True), (503, True), (422, False)])
+async def test_who_is_too_late_for_a_second_write_says_whether_the_first_may_have_been_applied(
+    it: Setup, first: int, begun: bool
+) -> None:
+    slow_gate(it, 20, from_turn=3)
+    it.crm.handle = lambda request: httpx2.Response(first)
+
+    def two_writes() -> Operation[Response]:
+        with suppress(CrmError):
+            yield Request("POST", "/things", applies=True)
+        return (yield Request("POST", "/things", applies=True))
+
+    with pytest.raises(SendTooLateError) as caught:
+        await it.session.run(two_writes(), send_by=it.clock.now() + timedelta(seconds=30))
+    assert caught.value.maybe_applied is begun
 
 
 # Secrets

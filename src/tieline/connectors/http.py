@@ -8,7 +8,7 @@ secret out.
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import httpx2
@@ -21,6 +21,7 @@ from tieline.ports.errors import (
     CrmError,
     FatalError,
     RateLimitedError,
+    SendTooLateError,
 )
 from tieline.ports.session import Clock, OnIdentity, RateGate, TokenStore
 
@@ -82,21 +83,34 @@ class HttpSession:
         """HTTP requests sent so far, those of authentication included."""
         return self._sent
 
-    async def run(self, operation: Operation[T]) -> T:
-        """Runs one operation to its result. Raises `ports.errors`, and what `on_identity` does."""
+    async def run(self, operation: Operation[T], *, send_by: datetime | None = None) -> T:
+        """Runs one operation to its result. Raises `ports.errors`, and what `on_identity` does.
+
+        The deadline is looked at right before each write leaves, after every wait for a token or a turn, by the
+        wall clock: it goes on while a machine sleeps, where a monotonic one stands still. What remains is the moment
+        between that look and the socket.
+        """
         try:
             token = await self._usable_token()
-            return await self._drive(operation, token, may_renew=True)
+            return await self._drive(operation, token, may_renew=True, send_by=send_by)
         except CrmError as error:
             self._scrub(error, self._token)
             raise
         finally:
             operation.close()
 
-    async def _drive(self, operation: Operation[T], token: Token | None, *, may_renew: bool) -> T:
+    async def _drive(
+        self,
+        operation: Operation[T],
+        token: Token | None,
+        *,
+        may_renew: bool,
+        send_by: datetime | None = None,
+    ) -> T:
         """Feeds the operation its answers. Errors of a request go into it, those of a renewal end the run."""
         failure: CrmError | None = None
         response: Response | None = None
+        deadline = _Deadline(send_by)
         while True:
             try:
                 if failure is not None:
@@ -110,7 +124,7 @@ class HttpSession:
                 return result
             failure = response = None
             try:
-                response = await self._exchange(request, token)
+                response = await self._exchange(request, token, deadline)
                 continue
             except AccessTokenExpiredError as error:
                 if token is None or not may_renew:
@@ -122,7 +136,7 @@ class HttpSession:
                 continue
             token = await self._renewed(token, expired)
             try:
-                response = await self._exchange(request, token)
+                response = await self._exchange(request, token, deadline)
             except AccessTokenExpiredError as error:
                 raise _refused(error) from None
             except CrmError as error:
@@ -195,14 +209,24 @@ class HttpSession:
 
     # Requests
 
-    async def _exchange(self, request: Request, token: Token | None) -> Response:
+    async def _exchange(self, request: Request, token: Token | None, deadline: "_Deadline") -> Response:
         """One request and its answer. Raises what the answer stands for."""
         await self._gate.acquire(request.bucket)
         if request.authenticated and token is None:
             raise FatalError(f"{request.method} {request.path} needs a token before there is one.")
         origin = token.base_url if token else self._connector.base_url(self._credentials)
         sendable = written(self._http, origin, request, token if request.authenticated else None)
+        deadline.check(request, self._clock)
         self._sent += 1
+        try:
+            response = await self._answered(request, token, sendable)
+        except CrmError as error:
+            deadline.begun |= request.applies and getattr(error, "maybe_applied", False)
+            raise
+        deadline.begun |= request.applies
+        return response
+
+    async def _answered(self, request: Request, token: Token | None, sendable: httpx2.Request) -> Response:
         response = await sent(self._http, sendable, request, self._clock, self._max_bytes)
         for limits in self._connector.limits(response):
             await self._gate.report(limits)
@@ -215,7 +239,9 @@ class HttpSession:
         if error is None:
             return response
         self._scrub(error, token)
-        if isinstance(error, RateLimitedError):
+        if isinstance(error, RateLimitedError) and error.daily:
+            error.until = await self._gate.exhausted(request.bucket, error.until)
+        elif isinstance(error, RateLimitedError):
             await self._gate.pause(request.bucket, error.until)
         raise error
 
@@ -229,6 +255,22 @@ class HttpSession:
                 error.message = error.message.replace(secret, "[secret]")
                 error.detail = error.detail.replace(secret, "[secret]")
                 error.args = (error.message,)
+
+
+class _Deadline:
+    """Until when an operation's writes may leave; `begun` once one of them may have been applied."""
+
+    def __init__(self, send_by: datetime | None) -> None:
+        self._send_by = send_by
+        self.begun = False
+
+    def check(self, request: Request, clock: Clock) -> None:
+        """Raises SendTooLateError for a write that is too late."""
+        if request.applies and self._send_by is not None and clock.now() > self._send_by:
+            raise SendTooLateError(
+                "The request was ready to be sent only after its time, and was not sent; it is made again.",
+                maybe_applied=self.begun,
+            )
 
 
 def _refused(error: AccessTokenExpiredError) -> CredentialsInvalidError:

@@ -120,6 +120,10 @@ class _Logging:
         spec = self._session.connector.spec
         return row.intent_at + timedelta(seconds=spec.request_timeout_s + spec.activity_settle_s)
 
+    def _send_by(self, intent_at: datetime) -> datetime:
+        """Until when it may leave: well before another worker takes us for dead, looks, and creates it itself."""
+        return intent_at + timedelta(seconds=self._session.connector.spec.send_within_s)
+
     async def _bound_to(self, uow: UnitOfWork, row: ActivityRow) -> str | None:
         """The record that carries the activity now; None when it is gone: nothing more is logged to it."""
         external_id, met = row.external_id, set[str]()
@@ -162,19 +166,18 @@ class _Logging:
             if found is not None:
                 row = replace(row, activity_id=found.activity_id, written=found.written)
         if row.activity_id is not None:
-            return await self._session.run(
-                connector.update_activity(row.activity_id, activity, row.written or {})
-            )
+            update = connector.update_activity(row.activity_id, activity, row.written or {})
+            return await self._session.run(update, send_by=self._send_by(self._clock.now()))
         return await self._create(row, conversation)
 
     async def _create(self, row: ActivityRow, conversation: Conversation) -> ActivityRef:
-        await self._save(replace(row, intent_at=self._clock.now()))
+        intent_at = self._clock.now()
+        await self._save(replace(row, intent_at=intent_at))
+        create = self._session.connector.create_activity(
+            row.external_id, conversation.activity(), **self._keyed()
+        )
         try:
-            return await self._session.run(
-                self._session.connector.create_activity(
-                    row.external_id, conversation.activity(), **self._keyed()
-                )
-            )
+            return await self._session.run(create, send_by=self._send_by(intent_at))
         except CrmError as error:
             if not (isinstance(error, TransientError) and error.maybe_applied):
                 # This try did nothing; an earlier one may have, on a record that can come back from the bin.

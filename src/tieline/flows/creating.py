@@ -161,6 +161,10 @@ class _Creating:
             seconds=spec.request_timeout_s + spec.activity_settle_s + spec.search_lag_s
         )
 
+    def _send_by(self, intent_at: datetime) -> datetime:
+        """Until when it may leave: well before another worker takes us for dead, looks, and creates it itself."""
+        return intent_at + timedelta(seconds=self._session.connector.spec.send_within_s)
+
     async def _search(self, number: str) -> list[str]:
         """Records of the CRM with this number, as they are now and not as an index has them."""
         connector, mapping = self._session.connector, self._rules.mapping
@@ -200,11 +204,12 @@ class _Creating:
             if contact is None or linked:
                 return False  # Changed a moment ago; it is still due.
             made = plan_record(contact, self._rules)
-            row = replace(row, intent_at=self._clock.now(), intent=made.to_json())
+            intent_at = self._clock.now()
+            row = replace(row, intent_at=intent_at, intent=made.to_json())
             await uow.creations.save(row)
         operation = self._session.connector.create_contact(made.values, self._schema.fields)
         try:
-            written = await self._session.run(operation)
+            written = await self._session.run(operation, send_by=self._send_by(intent_at))
         except CrmError as error:
             if not (isinstance(error, TransientError) and error.maybe_applied):
                 await self._save(replace(row, intent_at=None, intent=None))

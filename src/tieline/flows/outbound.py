@@ -6,7 +6,7 @@ again by itself: what may succeed later stays marked, with a time before which n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeGuard
 
 from tieline.domain.changeset import Changeset, LinkState, LinkStatus
@@ -14,7 +14,14 @@ from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.look import IN_FLIGHT_LASTS_MS
 from tieline.domain.plan_outbound import Confirmed, Denied, OutboundRules, PlannedWrite, plan_outbound, settle
 from tieline.domain.records import RemoteRecord
-from tieline.flows.configuration import Effective, drift_notes, effective, failed_cause, failed_note
+from tieline.flows.configuration import (
+    Effective,
+    absent_notes,
+    drift_notes,
+    effective,
+    failed_cause,
+    failed_note,
+)
 from tieline.flows.known import known_of_links, sweep_soon
 from tieline.flows.overwritten import note_overwritten
 from tieline.ports.clock import Clock, Ids, to_ms
@@ -28,12 +35,15 @@ from tieline.ports.errors import (
     RecordGoneError,
     RecordRejectedError,
     SchemaDriftError,
+    SendTooLateError,
     TransientError,
 )
 from tieline.ports.store import Lease, Origin, Store
 
 # The write follows its re-read at once; one that waited longer (a slow lock, a paused process) reads again.
 REREAD_GOOD_FOR = timedelta(seconds=5)
+# For a CRM that is always slower than that. A worker that was frozen for longer writes nothing: others may have since.
+SENT_AT_LATEST = timedelta(seconds=60)
 _TRIES = 5
 _LOOKS = 3
 
@@ -98,30 +108,36 @@ class OutboundFlow:
         if not dirty:
             return PushResult()
         try:
-            writes = await self._plan_fresh(push, dirty)
-            if not writes:
-                return PushResult(looked=len(dirty))
-            return await self._write(push, len(dirty), writes)
+            return await self._write_fresh(push, dirty)
         except (CredentialsInvalidError, SchemaDriftError):
             raise
         except CrmError as error:
             await self._postpone(push, dirty, error)
             raise
 
-    async def _plan_fresh(self, push: _Push, dirty: Sequence[str]) -> dict[str, PlannedWrite]:
-        """Re-reads, plans, commits what is in flight. Reads again if it took so long that the look is stale.
+    async def _write_fresh(self, push: _Push, dirty: Sequence[str]) -> PushResult:
+        """Re-reads, plans, commits what is in flight, writes. Reads again if the write would leave so late that the
+        look is stale: a slow lock, a wait for its turn.
 
         A CRM that always takes that long is written to all the same: never writing would be worse.
         """
-        writes: dict[str, PlannedWrite] = {}
-        for _ in range(_LOOKS):
-            page = await push.session.run(
-                push.session.connector.read_by_ids(list(push.fields.values()), dirty)
-            )
+        for look in range(1, _LOOKS + 1):
+            page = await self._look(push, dirty)
             writes = await self._plan(push, dirty, page)
-            if not writes or self._clock.now() - page.requested_at <= REREAD_GOOD_FOR:
+            if not writes:
                 break
-        return writes
+            send_by = page.requested_at + REREAD_GOOD_FOR
+            if look == _LOOKS:
+                send_by = max(send_by, self._clock.now() + SENT_AT_LATEST)
+            try:
+                return await self._write(push, len(dirty), writes, send_by)
+            except SendTooLateError:
+                if look == _LOOKS:
+                    raise
+        return PushResult(looked=len(dirty))
+
+    async def _look(self, push: _Push, dirty: Sequence[str]) -> Page:
+        return await push.session.run(push.session.connector.read_by_ids(list(push.fields.values()), dirty))
 
     async def _plan(self, push: _Push, dirty: Sequence[str], page: Page) -> dict[str, PlannedWrite]:
         app = push.app
@@ -133,7 +149,9 @@ class OutboundFlow:
                     links = [known.links[ext] for ext in dirty if _open(known.links.get(ext))]
                     rules = self._rules(push, page)
                     plan = plan_outbound(links, records, known, rules, lambda: self._ids.new("contact"))
-                    await uow.apply(app.org_id, plan.changeset, Origin(app.app_id))
+                    gone = absent_notes(app, plan.drifted)
+                    changes = replace(plan.changeset, issues=[*plan.changeset.issues, *gone])
+                    await uow.apply(app.org_id, changes, Origin(app.app_id))
                     if any(link.external_id not in records for link in links):
                         await sweep_soon(uow, app.org_id, app.app_id, app.tenant_key)
                 return {write.patch.external_id: write for write in plan.writes}
@@ -142,10 +160,13 @@ class OutboundFlow:
                     raise
         return {}
 
-    async def _write(self, push: _Push, looked: int, writes: Mapping[str, PlannedWrite]) -> PushResult:
+    async def _write(
+        self, push: _Push, looked: int, writes: Mapping[str, PlannedWrite], send_by: datetime
+    ) -> PushResult:
         """Sends a batch and settles it. A lost answer leaves everything in flight: the next look settles it."""
         patches = [write.patch for write in writes.values()]
-        outcomes = await push.session.run(push.session.connector.update_contacts(patches, push.fields))
+        operation = push.session.connector.update_contacts(patches, push.fields)
+        outcomes = await push.session.run(operation, send_by=send_by)
         answers = [_answer(outcome) for outcome in outcomes]
         app = push.app
         now_ms = to_ms(self._clock.now())

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.quota import Reset
 from tieline.domain.records import Patch, RemoteRecord, Removal
 from tieline.domain.values import Value
 from tieline.ports.errors import CrmError
@@ -167,6 +168,18 @@ class RateRule:
     period_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class DailyLimit:
+    """The CRM's allowance of a day, for all tools of the tenant together.
+
+    Its `Limits` come under the bucket `told_as`, with a window of a day; requests of `buckets` count against it.
+    """
+
+    told_as: str
+    buckets: tuple[str, ...]
+    resets: Reset
+
+
 class Capability(StrEnum):
     """What a connector can do. What is not declared is refused before anything is sent."""
 
@@ -198,7 +211,7 @@ class ConnectorSpec:
     """A connector's declaration. `write_batch` and `read_batch` are the vendor's largest batches.
 
     `search_lag_s` is how long a record may be missing from `find_by_phone` after it was created. `name_fields` are the
-    fields that hold first and last name, '' where the vendor has none.
+    fields that hold first and last name, '' where the vendor has none. `daily_limit` is None where the vendor has none.
     """
 
     provider: str
@@ -214,6 +227,16 @@ class ConnectorSpec:
     activity_settle_s: float = 60.0
     search_lag_s: float = 0.0
     name_fields: tuple[str, str] = ("", "")
+    daily_limit: DailyLimit | None = None
+
+    @property
+    def send_within_s(self) -> float:
+        """How soon after its intent was committed a create must be sent, or not at all.
+
+        Whoever looks for it later waits `request_timeout_s` and `activity_settle_s`. Half of the latter is left to a
+        CRM that applies a request after we gave it up.
+        """
+        return self.activity_settle_s / 2
 
 
 class Connector(Protocol):
@@ -324,5 +347,8 @@ class CrmSession(Protocol):
     def requests_sent(self) -> int:
         """HTTP requests sent so far, retries of authentication included."""
 
-    async def run(self, operation: Operation[T]) -> T:
-        """Sends what the operation asks for, one request at a time. Raises the errors of `ports.errors`."""
+    async def run(self, operation: Operation[T], *, send_by: datetime | None = None) -> T:
+        """Sends what the operation asks for, one request at a time. Raises the errors of `ports.errors`.
+
+        After `send_by` no request that changes something is sent any more: SendTooLateError.
+        """

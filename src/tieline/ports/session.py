@@ -54,3 +54,7 @@ class RateGate(Protocol):
     async def pause(self, bucket: str, until: datetime) -> None:
         """Lets no request of the bucket through before `until` (our clock)."""
         ...
+
+    async def exhausted(self, bucket: str, until: datetime) -> datetime:
+        """The CRM refused a request by its day's limit. Returns when it is worth looking again, at first `until`."""
+        ...

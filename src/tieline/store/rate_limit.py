@@ -91,6 +91,11 @@ class PostgresGate:
         """Lets no request of the bucket through before `until`, in any worker."""
         await self._run("pause", bucket, duration=max(until - self._clock.now(), timedelta(0)))
 
+    async def exhausted(self, bucket: str, until: datetime) -> datetime:
+        """A day's limit is a pause like any other to a CRM that declares none."""
+        await self.pause(bucket, until)
+        return until
+
     async def _ask(self, bucket: str) -> float:
         pace = self._paces.get(bucket) or Pace.of(_UNKNOWN_RULE.requests, _UNKNOWN_RULE.period_s)
         row = await self._run(

@@ -59,6 +59,7 @@ class MemoryGate:
     acquired: list[str] = field(default_factory=list)
     reports: list[Limits] = field(default_factory=list)
     pauses: dict[str, datetime] = field(default_factory=dict)
+    exhaustions: list[str] = field(default_factory=list)
 
     async def acquire(self, bucket: str) -> None:
         """Raises RateLimitedError while the bucket is paused."""
@@ -74,3 +75,9 @@ class MemoryGate:
     async def pause(self, bucket: str, until: datetime) -> None:
         """Keeps the latest end of a pause."""
         self.pauses[bucket] = max(until, self.pauses.get(bucket, until))
+
+    async def exhausted(self, bucket: str, until: datetime) -> datetime:
+        """A pause like any other, and remembered."""
+        self.exhaustions.append(bucket)
+        await self.pause(bucket, until)
+        return until

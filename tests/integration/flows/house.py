@@ -29,6 +29,7 @@ from tieline.ports.clock import to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import Credentials
 from tieline.ports.jobs import Wake
+from tieline.ports.session import RateGate
 from tieline.ports.store import Lane, Lease, Origin
 from tieline.sandbox.kernel.app import make_app
 from tieline.sandbox.kernel.gate import ConnectionDropped
@@ -129,6 +130,7 @@ class House:
     ids: CountingIds
     jobs: RecordedJobs
     token_store: MemoryTokenStore = field(default_factory=MemoryTokenStore)
+    gate: RateGate | None = None
 
     async def app(self) -> AppConfig:
         return await self.apps.get(ORG, APP)
@@ -143,7 +145,7 @@ class House:
         auth = await self.apps.credentials(ORG, APP)
         return HttpSession(
             get_connector(self.provider), Credentials(self.url, auth), http=self.http,
-            token_store=self.token_store, gate=MemoryGate(), clock=self.clock, app_id=APP,
+            token_store=self.token_store, gate=self.gate or MemoryGate(), clock=self.clock, app_id=APP,
         )  # fmt: skip
 
     async def schema(self) -> CrmSchema:

@@ -93,11 +93,11 @@ def _base_moves_on_a_failed_push(connector: Connector) -> Any:
 class _PushesWithoutLooking(OutboundFlow):
     """Believes what its links remember instead of reading again."""
 
-    async def _plan_fresh(self, push: Any, dirty: Sequence[str]) -> Any:
+    async def _look(self, push: Any, dirty: Sequence[str]) -> Page:
         async with self._store.transaction(push.lease) as unit:
             links = await unit.links(push.app.org_id, push.app.tenant_key, dirty, lock=False)
         records = [_remembered(link, push.how.mapping.pairs) for link in links.values()]
-        return await self._plan(push, dirty, Page(records, None, None, self._clock.now()))
+        return Page(records, None, None, self._clock.now())
 
 
 def _remembered(link: LinkState, pairs: Any) -> RemoteRecord:
