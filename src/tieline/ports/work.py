@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from tieline.domain.activities import Activity, ConversationDirection, ConversationType, activity_key
+from tieline.domain.evidence import Evidence
 from tieline.domain.plan_analysis import Application
+from tieline.ports.llm import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,10 @@ class ConversationKey:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation as the flows see it. `revision` changes with every update of the row."""
+    """A conversation as the flows see it. `revision` changes with every update of the row.
+
+    `evidence` is what values of an analysis of our own rest on, by name; a platform gives none.
+    """
 
     key: ConversationKey
     type: ConversationType
@@ -47,6 +52,8 @@ class Conversation:
     counted: bool = False
     attempts: int = 0
     created_at: datetime | None = None
+    agent_id: str | None = None
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
 
     @property
     def other_number(self) -> str | None:
@@ -76,6 +83,15 @@ class Conversation:
             summary=self.summary,
             disconnection_reason=self.disconnection_reason,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What a use of a model took, and what it was for."""
+
+    usage: Usage
+    conversation: ConversationKey | None = None
+    contact_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,9 @@ class Work(Protocol):
 
     async def save_applications(self, key: ConversationKey, applications: Sequence[Application]) -> None:
         """Remembers it."""
+
+    async def record_usage(self, org_id: str, uses: Sequence[UsageRow]) -> None:
+        """Keeps what uses of models took. Those without a request cost nothing and are not kept."""
 
     async def want_activity(self, row: ActivityRow) -> None:
         """Says that a conversation is to be logged, or logged anew when `wanted_hash` differs from what is there."""

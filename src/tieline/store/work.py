@@ -7,9 +7,11 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from tieline.domain.activities import ConversationDirection, ConversationType
+from tieline.domain.evidence import Evidence
 from tieline.domain.plan_analysis import Application
-from tieline.ports.work import ActivityRow, Conversation, ConversationKey
+from tieline.ports.work import ActivityRow, Conversation, ConversationKey, UsageRow
 from tieline.store.pool import Connection, Queries
+from tieline.store.usage import record_usage
 
 _sql = Queries("work")
 _ACTIVITY = (
@@ -31,7 +33,7 @@ class PostgresWork:
         found = await self._rows(
             "claim_conversations", org_id=org_id, token=token, limit=limit, now=now, until=until
         )
-        claimed = [_conversation(row) for row in found]
+        claimed = [conversation_from_row(row) for row in found]
         return sorted(claimed, key=lambda c: (c.counts_as_of, c.key.ref))
 
     async def conversation(self, key: ConversationKey, *, lock: bool) -> Conversation | None:
@@ -39,7 +41,7 @@ class PostgresWork:
         if lock:
             await self._run("lock_conversation", key)
         found = await self._rows("conversation", **_key(key))
-        return _conversation(found[0]) if found else None
+        return conversation_from_row(found[0]) if found else None
 
     async def attach(
         self, key: ConversationKey, contact_id: str, counts_as_of: datetime, *, count: bool
@@ -70,6 +72,10 @@ class PostgresWork:
         ]  # fmt: skip
         if made:
             await self._run("save_applications", key, rows=Jsonb(made))
+
+    async def record_usage(self, org_id: str, uses: Sequence[UsageRow]) -> None:
+        """Keeps what uses of models took."""
+        await record_usage(self._connection, org_id, uses)
 
     async def want_activity(self, row: ActivityRow) -> None:
         """Says that a conversation is to be logged, or logged anew."""
@@ -112,7 +118,7 @@ def activity_from_row(row: Mapping[str, Any]) -> ActivityRow:
     return ActivityRow(key=key, written=row["written"], **{name: row[name] for name in _ACTIVITY})
 
 
-def _conversation(row: Mapping[str, Any]) -> Conversation:
+def conversation_from_row(row: Mapping[str, Any]) -> Conversation:
     direction = row["direction"]
     return Conversation(
         key=ConversationKey(row["org_id"], row["platform"], row["conversation_id"]),
@@ -135,4 +141,11 @@ def _conversation(row: Mapping[str, Any]) -> Conversation:
         counted=row["counted"],
         attempts=row["attempts"],
         created_at=row["created_at"],
+        agent_id=row["agent_id"],
+        evidence={name: _evidence(raw) for name, raw in (row["evidence"] or {}).items()},
     )
+
+
+def _evidence(raw: Mapping[str, Any]) -> Evidence:
+    sure = raw.get("confidence")
+    return Evidence.from_json({**raw, "confidence": None if sure is None else float(sure)})

@@ -7,7 +7,7 @@ from datetime import datetime
 from tieline.domain.activities import ConversationDirection, ConversationType
 from tieline.domain.plan_analysis import Application
 from tieline.ports.clock import Clock
-from tieline.ports.work import ActivityRow, Conversation, ConversationKey
+from tieline.ports.work import ActivityRow, Conversation, ConversationKey, UsageRow
 from tieline.testing.simulation.tables import ConversationId, ConversationRow, Tables
 
 
@@ -88,6 +88,10 @@ class MemoryWork:
         known.update(((one.analysis_data_name, one.field_name), one) for one in applications)
         self._tables.applications[id_of(key)] = known
 
+    async def record_usage(self, org_id: str, uses: Sequence[UsageRow]) -> None:
+        """Nothing: what a model took is of no consequence here."""
+        await self._point("record_usage")
+
     async def want_activity(self, row: ActivityRow) -> None:
         """Says that a conversation is to be logged, or logged anew."""
         await self._point("want_activity")
@@ -166,4 +170,5 @@ def conversation_of(key: ConversationId, row: ConversationRow) -> Conversation:
         counted=row.counted,
         attempts=row.attempts,
         created_at=row.created_at,
+        agent_id=report.agent_id,
     )
