@@ -102,7 +102,8 @@ def reconcile(
     deviation from what we sent is the CRM's form of it and no news.
     """
     if remote is ABSENT:
-        return Outcome(Drifted(), state)
+        # Whoever looks next cannot tell whether what stands there then is the form of our write or a later edit.
+        return Outcome(Drifted(), replace(state, base=replace(state.base, unseen=False)))
     state = settle(pair, state, remote)
     base = adopt(pair, state.base, remote, own_echo)
     state = replace(state, base=base)

@@ -15,6 +15,7 @@ def record_merged(board: Board, loser_ext: str, survivor_ext: str) -> None:
     loser = board.links.get(loser_ext)
     if loser is None or loser.status is LinkStatus.MERGED:
         return
+    fresh = survivor_ext not in board.links
     survivor = board.links.get(survivor_ext) or LinkState(survivor_ext, None, LinkStatus.SKIPPED)
     close_about(board, loser_ext)
     loser = board.links[loser_ext]
@@ -33,7 +34,8 @@ def record_merged(board: Board, loser_ext: str, survivor_ext: str) -> None:
         return
     moved = replace(
         loser, external_id=survivor_ext, status=LinkStatus.OPEN, created_ms=survivor.created_ms, stamp_ms=0,
-        needs_read=True, raw_phone=survivor.raw_phone, phones=survivor.phones or loser.phones,
+        needs_read=True, phones=survivor.phones or loser.phones,
+        raw_phone=loser.raw_phone if fresh else survivor.raw_phone,
         dirty=loser.dirty or bool(loser.blocked), blocked={}, version=survivor.version,
     )  # fmt: skip
     board.put_link(moved)
@@ -91,6 +93,8 @@ def _both_linked(board: Board, loser: LinkState, survivor: LinkState) -> None:
     loser_id, survivor_id = loser.contact_id, survivor.contact_id
     assert loser_id is not None
     assert survivor_id is not None
+    # Who waits behind the loser waits for nobody any more: as the one that left the number, the loser is no sharer.
+    leave_to_sharers(board, board.contacts[loser_id].phone_number, loser.external_id)
     own_values = [n for n, s in board.contacts[loser_id].sources.items() if s.kind is not SourceKind.CRM]
     if not own_values:
         absorb(

@@ -140,6 +140,11 @@ def drift_notes(app: AppConfig, how: Effective) -> list[IssueNote]:
     return notes_of_drift(app, {name: how.reasons.get(name, _GONE) for name in how.drifted})
 
 
+def absent_notes(app: AppConfig, crm_names: Iterable[str]) -> list[IssueNote]:
+    """Issues about CRM fields that an answer lacked, though the schema has them."""
+    return notes_of_drift(app, dict.fromkeys(crm_names, "The CRM's answers do not contain it."))
+
+
 def notes_of_drift(app: AppConfig, reasons: Mapping[str, str]) -> list[IssueNote]:
     """The same by field name, with why."""
     return [

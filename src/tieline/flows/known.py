@@ -25,7 +25,8 @@ async def known_of_records(
     wanted = {r.external_id for r in records} | {ext for r in records for ext in r.merged_ids}
     links = dict(await uow.links(org_id, tenant_key, wanted, lock=True))
     numbers = {r.external_id: numbers_of(r, mapping, region) for r in records}
-    return await _complete(uow, org_id, app_id, tenant_key, links, numbers)
+    merged = {ext for r in records for ext in r.merged_ids}
+    return await _complete(uow, org_id, app_id, tenant_key, links, numbers, merged)
 
 
 async def known_of_links(
@@ -70,6 +71,7 @@ async def _complete(
     tenant_key: str,
     links: dict[str, LinkState],
     numbers: Mapping[str, Numbers],
+    merged: Collection[str] = (),
 ) -> Known:
     asked = {number for n in numbers.values() for number in n.usable}
     by_number, by_alias = await uow.contact_ids_by_phone(org_id, asked)
@@ -88,6 +90,8 @@ async def _complete(
         links = {**locked, **links}
     leaving = _numbers_left(links, numbers, {c: s.phone_number for c, s in contacts.items()})
     leaving |= _numbers_shared(links, numbers, by_number, primaries)
+    owners = {link.contact_id for ext, link in links.items() if ext in merged and link.contact_id}
+    leaving |= {contacts[owner].phone_number for owner in owners if owner in contacts}
     sharing = await _waiting(uow, org_id, tenant_key, leaving)
     causes = await uow.open_causes(org_id, app_id, list(links), list(contact_ids))
     return Known(

@@ -182,3 +182,36 @@ def test_an_undecided_do_not_call_is_asked_about_again_after_a_merge_and_after_a
     memory.read([record("r2", N1, Off=False, modified=30)], fresh=True)
     assert cause.format("r2") in memory.issues
     assert memory.by_number(N1).values["do_not_call"] is True
+
+
+def test_a_reps_edit_of_a_field_that_was_hidden_is_not_taken_for_the_form_of_our_write() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1, Colour="old")], first=True)
+    written = {"colour|Colour": PairState(Base("ours", "ours", unseen=True))}
+    memory.links["r1"] = replace(memory.links["r1"], pairs=written)
+    shown = record("r1", N1, modified=20)
+    hidden = {name: value for name, value in shown.values.items() if name != "Colour"}
+    memory.read([replace(shown, values=hidden)])
+    assert memory.links["r1"].pairs["colour|Colour"].base == Base("ours", "ours")
+
+
+def test_who_waits_behind_a_record_is_next_when_that_is_merged_into_another_contacts() -> None:
+    for page in (True, False):
+        memory = Memory()
+        people = {"r3": record("r3", N2, created=3)}
+        memory.read([record("r1", N1), record("r2", N2, created=2), people["r3"]], first=True)
+        if page:
+            memory.read([record("r1", N1, modified=20, merged=("r2",))])
+        else:
+            memory.remove(Removal("r2", 20, survivor_id="r1"))
+        memory.settle(people)
+        assert memory.primary_of(N2) == "r3"
+
+
+def test_an_unusable_number_that_a_new_survivor_brings_is_told() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1)], first=True)
+    memory.remove(Removal("r1", 20, survivor_id="r2"))
+    memory.settle({"r2": record("r2", "no phone", modified=30)})
+    assert memory.by_number(N1).values["first_name"] == "r2"
+    assert "unusable_phone" in memory.issues.values()

@@ -55,9 +55,11 @@ def pushed(rest: AtRest) -> Iterator[str]:
             if pair.inbound or rest.excused(link, pair.field.name):
                 continue
             local, remote = contact.state.values.get(pair.field.name), record.values.get(pair.crm.name)
-            marks = rest.world.chronicle.owners(marks_in(remote))
-            theirs = remote is None or any(mark.kind == RECORD for _, mark in marks)
-            if not pair.same(local, remote) and not theirs:
+            # A value that was written for another contact came here by a merge or a change of number: theirs, too.
+            home = contact.state.contact_id
+            marks = [mark for _, mark in rest.world.chronicle.owners(marks_in(remote))]
+            ours = any(mark.kind != RECORD and rest.ties.root(mark.owner) == home for mark in marks)
+            if not pair.same(local, remote) and ours and not any(mark.kind == RECORD for mark in marks):
                 yield (
                     f"{pair.field.name} of {contact.state.contact_id} is {local!r}, but "
                     f"{rest.world.name(link.external_id)} holds the older {remote!r}"
@@ -66,9 +68,9 @@ def pushed(rest: AtRest) -> Iterator[str]:
 
 def kept(rest: AtRest) -> Iterator[str]:
     """What a write of ours replaced in the CRM stands in the ledger, unless it was written inside the window."""
-    rows = [row.change for row in rest.world.memory.tables.ledger.values() if row.org_id == setting.ORG]
+    ledger = [row for row in rest.world.memory.tables.ledger.values() if row.org_id == setting.ORG]
+    rows = [row.change for row in ledger]
     texts = " ".join(as_text(change.new) for change in rows)
-    taken = " ".join(as_text(change.new) for change in rows if change.outcome is LedgerOutcome.SET)
     chronicle = rest.world.chronicle
     for lost in chronicle.replaced:
         if lost.in_window or lost.field_name in (DO_NOT_CALL, "department"):
@@ -80,6 +82,15 @@ def kept(rest: AtRest) -> Iterator[str]:
                 f"replaced it by {lost.by!r}, and the ledger does not know it"
             )
         cleared = [c for c in rows if c.field_name == lost.field_name and c.new is None]
+        # What a rep clears after a merge may be a value that another contact has from the record that was merged away:
+        # for the record's own contact the field was empty before, so that nothing of it is overruled.
+        link = rest.links.get(lost.record_id)
+        home = None if link is None or link.contact_id is None else rest.ties.root(link.contact_id)
+        taken = " ".join(
+            as_text(row.change.new)
+            for row in ledger
+            if row.change.outcome is LedgerOutcome.SET and rest.ties.root(row.contact_id) == home
+        )
         # A merge keeps what the other side added to a text that was cleared.
         # What a rep took back of ours can look as if ours had never come, when its answer was lost: nobody can tell.
         known = {

@@ -183,6 +183,8 @@ def no_echo(rest: AtRest) -> Iterator[str]:
             continue
         record_id = change.source.ref.partition("@")[0]
         for mark, owner in rest.world.chronicle.owners(marks_in(change.new)):
+            if rest.world.chronicle.unknowable(record_id, mark):
+                continue
             if owner.kind in (CONTACT, CONVERSATION) and record_id not in rest.ties.moved | merged:
                 yield (
                     f"{change.field_name} of {row.contact_id}: {change.new!r} ({mark}, ours) came back from "

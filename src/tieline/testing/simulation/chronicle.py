@@ -53,7 +53,8 @@ class Replaced:
 @dataclass(slots=True)
 class Chronicle:
     """The true history. `moment` counts everything that happens in the CRM; `born` has the marks that a record which we
-    created began with.
+    created began with; `renumbered` are records whose number a rep changed before
+    Tieline knew them.
     """
 
     marks: dict[str, Mark] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class Chronicle:
     replaced: list[Replaced] = field(default_factory=list)
     born: dict[str, frozenset[str]] = field(default_factory=dict)
     merged: list[tuple[str, str]] = field(default_factory=list)
+    renumbered: set[str] = field(default_factory=set)
     moment: int = 0
 
     def alias(self, kind: str, owner: str) -> str:
@@ -118,6 +120,12 @@ class Chronicle:
                 if when:
                     lost = Replaced(record_id, name, value, prior, now.get(name), at, when > seen, writer)
                     self.replaced.append(lost)
+
+    def unknowable(self, record_id: str, mark: str) -> bool:
+        """Whether the record was made by us with this text in it, and a rep gave it another number while the answer to
+        our request was still out: the number was all that it could have been known by, and now it looks like anybody's.
+        """
+        return record_id in self.renumbered and mark in self.born.get(record_id, frozenset())
 
     def same_person(self, one: str, other: str) -> bool:
         """Whether the CRM's users have merged these records into one."""

@@ -20,6 +20,8 @@ from tieline.testing.simulation.scene import Scene
 
 T = TypeVar("T")
 PLATFORM: Final = "retell"
+_ACT_S: Final = 0.01
+"""A rep's edit is not of the very millisecond of a write of ours: a CRM that stamps in those tells them apart."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class People:
 
     def _rep(self, record_id: str, values: Mapping[str, Any], late_s: int = 0) -> bool:
         world = self._world
+        world.clock.advance(_ACT_S)
         world.crm.set_time(world.clock.now())
         before = world.crm.records()[record_id]
         try:
@@ -82,6 +85,12 @@ class People:
             world.say(f"a rep may not edit {world.name(record_id)}: {error}")
             return False
         world.chronicle.rep_wrote(record_id, before, values)
+        known = {key[2] for key in world.memory.tables.links if key[0] == setting.ORG}
+        if (
+            values.get("phone_number", before["phone_number"]) != before["phone_number"]
+            and record_id not in known
+        ):
+            world.chronicle.renumbered.add(record_id)
         late = f", stamped {late_s} s ago" if late_s else ""
         world.say(f"a rep sets {dict(values)} on {world.name(record_id)}{late}")
         return True
