@@ -537,3 +537,30 @@ create table rate_limit (
     window_s double precision,
     primary key (org_id, app_id, bucket)
 );
+
+-- An app's day of requests as its CRM counts it (domain.quota), shared by all workers.
+create table quota (
+    org_id text not null,
+    app_id text not null,
+    sent bigint not null default 0,            -- our own requests so far, ever
+    allowed integer,                           -- what the CRM told last, all tools together
+    used integer,
+    told_at timestamptz,
+    told_after bigint,                         -- `sent` when the request left whose answer told it
+    refused_at timestamptz,                    -- the CRM refused by its daily limit, and has let none through since
+    asked_at timestamptz,                      -- when a request was let through only to learn the count
+    waiting_lanes text[] not null default '{}',
+    waiting_since timestamptz,
+    noticed_at timestamptz,                    -- when the issue about it was written last
+    primary key (org_id, app_id)
+);
+
+-- Our own requests by quarter of an hour, for people to see whose they were; kept for two days.
+create table quota_use (
+    org_id text not null,
+    app_id text not null,
+    slot timestamptz not null,
+    lane text not null check (lane in ('live', 'recurring', 'backfill')),
+    requests integer not null,
+    primary key (org_id, app_id, slot, lane)
+);
