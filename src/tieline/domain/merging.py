@@ -1,19 +1,21 @@
 """Merging texts without a model: statement by statement, by rules that a person can foresee.
 
-Statements compare after NFC, case-fold and blank-collapse; see `statements.py` for what one is. This module
-must never invent, reword or cut a statement.
+Statements compare after NFC, case-fold and blank-collapse; see `statements.py` for what one is. Where texts of two
+sides are compared, the same words of another day are another statement. This module must never invent, reword or cut a
+statement.
 """
 
 from collections.abc import Collection, Iterable
 
-from tieline.domain.statements import Piece, keys, pieces, render
+from tieline.domain.statements import Piece, dated_keys, keys, pieces, render
 from tieline.domain.statements import compare_key as compare_key
 from tieline.domain.statements import statements as statements
 
 
 def append_new(old: str, new: str) -> str:
     """The old text, byte for byte, and below it the statements of the new one that are not already there."""
-    added = _rendered_without(pieces(new), set(keys(old)))
+    known = set(keys(old))
+    added = _rendered_without(pieces(new), {piece.dated for piece in pieces(new) if piece.key in known})
     if not added:
         return old
     return added if not old.strip() else _below(old, added)
@@ -30,7 +32,7 @@ def keep_both(old: str, new: str) -> str:
 
 def without(text: str, removed: Iterable[str]) -> str:
     """The text without those statements (or texts of several); unchanged if it holds none of them."""
-    gone = {key for statement in removed for key in keys(statement)}
+    gone = {key for statement in removed for key in (compare_key(statement), *keys(statement))}
     parts = pieces(text)
     kept = [index for index, piece in enumerate(parts) if piece.key not in gone]
     return text if len(kept) == len(parts) else render(parts, kept)
@@ -44,9 +46,9 @@ def merge3(base: str, crm: str, ours: str) -> str:
     """
     if ours == base:
         return crm
-    if crm == base or keys(crm) == keys(base):
+    if crm == base or dated_keys(crm) == dated_keys(base):
         return ours
-    if keys(ours) in (keys(base), keys(crm)):
+    if dated_keys(ours) in (dated_keys(base), dated_keys(crm)):
         return crm
     base_parts, crm_parts, our_parts = pieces(base), pieces(crm), pieces(ours)
     in_base, in_crm, in_ours = _key_set(base_parts), _key_set(crm_parts), _key_set(our_parts)
@@ -56,20 +58,20 @@ def merge3(base: str, crm: str, ours: str) -> str:
         _rendered_without(our_parts, in_base | in_crm),
     )
     merged = "\n".join(block for block in blocks if block)
-    return next((side for side in (crm, ours) if keys(side) == keys(merged)), merged)
+    return next((side for side in (crm, ours) if dated_keys(side) == dated_keys(merged)), merged)
 
 
-def _key_set(parts: Iterable[Piece]) -> frozenset[str]:
-    return frozenset(piece.key for piece in parts)
+def _key_set(parts: Iterable[Piece]) -> frozenset[tuple[str, str]]:
+    return frozenset(piece.dated for piece in parts)
 
 
-def _rendered_without(parts: tuple[Piece, ...], excluded: Collection[str]) -> str:
+def _rendered_without(parts: tuple[Piece, ...], excluded: Collection[tuple[str, str]]) -> str:
     """The pieces that are not excluded, each statement once."""
     seen = set(excluded)
     kept: list[int] = []
     for index, piece in enumerate(parts):
-        if piece.key not in seen:
-            seen.add(piece.key)
+        if piece.dated not in seen:
+            seen.add(piece.dated)
             kept.append(index)
     return render(parts, kept)
 

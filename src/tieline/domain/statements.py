@@ -1,8 +1,9 @@
 """Text as statements: a statement is a sentence, or a non-blank line that holds no more than one.
 
 Where a sentence ends is decided from the sentence itself and the character that follows, never from what
-stood before it, so that a text put together from statements falls into the same statements again. This module
-must never change a character of a statement.
+stood before it, so that a text put together from statements falls into the same statements again. A line of a note may
+begin with a date (`2026-11-20: Wants a demo. Has 40 seats.`): it dates the line's statements and is part of none. This
+module must never change a character of a statement.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+_DATED = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])):\s+(?=\S)")
 _LINE_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 # Quotation marks and brackets that may close a sentence after its end mark, also full-width and CJK ones.
@@ -42,11 +44,22 @@ _LIST_MARK = re.compile(r"[\W_]*(?:\d{1,3}|[^\W\d_])[.)]*")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One statement in its place: its text, the blanks before it, and what it compares as."""
+    """One statement in its place: its text, the blanks before it, what it compares as, and its line's date or ''.
+
+    `start`: where in the text its line's date, else the statement itself begins. `opens`: it is the first of its line.
+    """
 
     text: str
     before: str
     key: str
+    date: str = ""
+    start: int = 0
+    opens: bool = True
+
+    @property
+    def dated(self) -> tuple[str, str]:
+        """What it compares as when also the dates must agree."""
+        return self.date, self.key
 
 
 def compare_key(statement: str) -> str:
@@ -55,9 +68,25 @@ def compare_key(statement: str) -> str:
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
+def split_date(text: str) -> tuple[str, str]:
+    """The date that a line begins with (ISO), or '', and the rest."""
+    head = _DATED.match(text)
+    return (head[1], text[head.end() :]) if head else ("", text)
+
+
+def with_date(date: str, statement: str) -> str:
+    """A line of that date; as it is if there is none."""
+    return f"{date}: {statement}" if date else statement
+
+
 def statements(text: str) -> tuple[str, ...]:
-    """The statements of a text, in order, each without outer blanks."""
+    """The statements of a text, in order, each without outer blanks and without its line's date."""
     return tuple(piece.text for piece in pieces(text))
+
+
+def undated_statements(text: str) -> tuple[str, ...]:
+    """The statements of what is not a note: a date at the begin of a line is part of its statement."""
+    return tuple(text[span.start : span.end] for span in _spans(text, dated=False))
 
 
 def keys(text: str) -> tuple[str, ...]:
@@ -65,44 +94,86 @@ def keys(text: str) -> tuple[str, ...]:
     return tuple(piece.key for piece in pieces(text))
 
 
+def dated_keys(text: str) -> tuple[tuple[str, str], ...]:
+    """What the statements of a note compare as together with their dates, in order."""
+    return tuple(piece.dated for piece in pieces(text))
+
+
 def pieces(text: str) -> tuple[Piece, ...]:
-    """The statements of a text with the blanks between them."""
+    """The statements of a note with the blanks between them."""
     found: list[Piece] = []
     done = 0
-    for start, end in _spans(text):
-        statement = text[start:end]
-        found.append(Piece(statement, text[done:start], compare_key(statement)))
-        done = end
+    for span in _spans(text, dated=True):
+        statement = text[span.start : span.end]
+        before = text[done : span.outer]
+        found.append(Piece(statement, before, compare_key(statement), span.date, span.outer, span.opens))
+        done = span.end
     return tuple(found)
 
 
 def render(parts: tuple[Piece, ...], kept: Iterable[int]) -> str:
-    """The pieces of those indexes as text, in the lines they had; neighbours stay apart."""
+    """The pieces of those indexes as text, in the lines they had; neighbours stay apart, and each has its date."""
     out: list[str] = []
     previous: int | None = None
     for index in kept:
-        out.append("" if previous is None else _gap(parts, previous, index))
-        out.append(parts[index].text)
+        gap = "" if previous is None else _gap(parts, previous, index)
+        opens = previous is None or _LINE_BREAK.search(gap) is not None
+        out += [gap, with_date(parts[index].date, parts[index].text) if opens else parts[index].text]
         previous = index
     return "".join(out)
 
 
-def _spans(text: str) -> Iterable[tuple[int, int]]:
-    """Start and end of each statement."""
+def join(statements_: Iterable[str], date: str) -> str:
+    """The statements as lines of that date; on one line as far as they stay apart there."""
+    lines: list[str] = []
+    last = ""
+    for statement in statements_:
+        if lines and stay_apart(last, statement):
+            lines[-1] += f" {statement}"
+        else:
+            lines.append(with_date(date, statement))
+        last = statement
+    return "\n".join(lines)
+
+
+def stay_apart(left: str, right: str) -> bool:
+    """Whether two statements on one line are read as these two again."""
+    return undated_statements(f"{left} {right}") == (left, right)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A statement at [start, end); `outer` is where its line's date begins, if it is the first of a dated line."""
+
+    start: int
+    end: int
+    outer: int
+    date: str
+    opens: bool
+
+
+def _spans(text: str, *, dated: bool) -> Iterable[_Span]:
     line_start = 0
     breaks = [(match.start(), match.end()) for match in _LINE_BREAK.finditer(text)]
     for line_end, next_start in [*breaks, (len(text), len(text))]:
-        start = _skip_blanks(text, line_start, line_end)
-        for match in _END.finditer(text, line_start, line_end):
-            if match.start() >= start and _ends_sentence(
-                text[start : match.end()], text[match.end() : line_end].lstrip()[:1]
-            ):
-                yield start, match.end()
-                start = _skip_blanks(text, match.end(), line_end)
-        last = text[start:line_end].rstrip()
-        if last:
-            yield start, start + len(last)
+        yield from _spans_of_line(text, line_start, line_end, dated=dated)
         line_start = next_start
+
+
+def _spans_of_line(text: str, line_start: int, line_end: int, *, dated: bool) -> Iterable[_Span]:
+    outer = start = _skip_blanks(text, line_start, line_end)
+    head = _DATED.match(text, start, line_end) if dated else None
+    date, start = (head[1], head.end()) if head else ("", start)
+    opens = True
+    for match in _END.finditer(text, start, line_end):
+        following = text[match.end() : line_end].lstrip()[:1]
+        if match.start() >= start and _ends_sentence(text[start : match.end()], following):
+            yield _Span(start, match.end(), outer, date, opens)
+            outer = start = _skip_blanks(text, match.end(), line_end)
+            opens = False
+    last = text[start:line_end].rstrip()
+    if last:
+        yield _Span(start, start + len(last), outer, date, opens)
 
 
 def _skip_blanks(text: str, start: int, end: int) -> int:
@@ -146,6 +217,4 @@ def _gap(parts: tuple[Piece, ...], left: int, right: int) -> str:
     if breaks:
         indent = _LINE_BREAK.split(own)[-1] if _LINE_BREAK.search(own) else ""
         return "\n" * min(breaks, 2) + indent
-    joined = f"{parts[left].text} {parts[right].text}"
-    apart = statements(joined) == (parts[left].text, parts[right].text)
-    return " " if apart else "\n"
+    return " " if stay_apart(parts[left].text, parts[right].text) else "\n"

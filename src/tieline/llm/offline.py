@@ -1,7 +1,39 @@
-"""Merging without a model: deterministic, by statements, and labelled as such. Never calls anything."""
+"""Merging without a model: deterministic, by comparing statements, and labelled as such. Never calls anything."""
 
+from tieline.domain.comparing import ENGINE, compare
 from tieline.domain.merging import append_new
-from tieline.ports.llm import MergeRequest
+from tieline.ports.llm import (
+    Classified,
+    ClassifyRequest,
+    LlmRefusedError,
+    MergeRequest,
+    ModelUse,
+    RewriteRequest,
+    Rewritten,
+    Usage,
+)
+
+
+class OfflineModel:
+    """`MergeModel` for when no model is configured: the same words are the same fact, everything else is new."""
+
+    @property
+    def engine(self) -> str:
+        """Said in runs and in the ledger, so that nobody takes it for a model's work."""
+        return ENGINE
+
+    @property
+    def prompt_version(self) -> str:
+        """None."""
+        return ""
+
+    async def classify(self, request: ClassifyRequest) -> Classified:
+        """The instruction is not followed: that would take a model."""
+        return Classified(compare(request.old, request.new), Usage(ModelUse.MERGE, ENGINE))
+
+    async def rewrite(self, request: RewriteRequest) -> Rewritten:
+        """Always LlmRefusedError: nothing is written without a model."""
+        raise LlmRefusedError("No model is configured that could write the note.")
 
 
 class OfflineMerger:
@@ -10,7 +42,7 @@ class OfflineMerger:
     @property
     def engine(self) -> str:
         """Said in runs and in the ledger, so that nobody takes it for a model's work."""
-        return "no model"
+        return ENGINE
 
     async def merge(self, request: MergeRequest) -> str:
         """The instruction is not followed: that would take a model."""
