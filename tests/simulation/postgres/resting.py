@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tests.simulation.postgres.actions import Actions
-from tests.simulation.postgres.world import WORKERS, PostgresWorld
+from tests.simulation.postgres.world import LEASE_S, WORKERS, PostgresWorld
 
 from tieline.testing.simulation.resting import ROUNDS, appearance, waiting
 
@@ -44,6 +44,7 @@ async def _heal(world: PostgresWorld, actions: Actions) -> None:
     await world.refresh()
     if not world.app.may_run:
         await world.give_credentials(world.crm.auth)
+    await world.advance(LEASE_S)
     await world.calm(_PATIENCE_S)
     world.crm.heal()
     while actions.outside.pending:

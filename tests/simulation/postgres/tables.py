@@ -136,6 +136,9 @@ class _Past:
     def now(self) -> datetime:
         return self.at
 
+    def advance(self, seconds: float) -> None:
+        raise AssertionError("the past is over")
+
 
 @dataclass
 class _Replay:

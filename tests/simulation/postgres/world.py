@@ -295,11 +295,10 @@ class PostgresWorld:
         return await (await self.eyes.execute(query, values)).fetchall()
 
     async def busy(self) -> bool:
-        """Whether a wake-up or a run waits or is in work."""
+        """Whether a wake-up waits or is in work. A dead worker's counts no more once its heart stood still."""
         (row,) = await self.rows(
-            "select exists (select from pgqueuer where status = 'picked' or status = 'queued' and execute_after <="
-            " clock_timestamp()) or exists (select from run where kind = 'inbound' and status in ('queued', 'running')"
-            " and (not_before is null or not_before <= clock_timestamp())) as busy"
+            "select exists (select from pgqueuer where status = 'picked' and heartbeat > clock_timestamp() -"
+            " interval '4 s' or status = 'queued' and execute_after <= clock_timestamp()) as busy"
         )
         return bool(row["busy"])
 
