@@ -43,6 +43,7 @@ from tieline.store.leases import Leases
 from tieline.store.members import Members
 from tieline.store.merging import ContactMerges
 from tieline.store.pool import Pool, make_pool
+from tieline.store.quota import QuotaBook, rules_for
 from tieline.store.rate_limit import PostgresGate
 from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
@@ -85,6 +86,7 @@ class Sessions:
     http: httpx2.AsyncClient
     clock: Clock
     lost_answer_wait_s: float | None = None
+    issues: Issues | None = None
     connectors: Callable[[str], Connector] = get_connector
 
     def __call__(
@@ -102,16 +104,26 @@ class Sessions:
             connector = with_spec(
                 connector, request_timeout_s=0.0, activity_settle_s=self.lost_answer_wait_s, search_lag_s=0.0
             )
-        rules = connector.spec.rate_rules
+        rules, quota = connector.spec.rate_rules, self.quota_of(app, lane)
         return HttpSession(
             connector,
             Credentials(app.tenant_url, auth),
             http=self.http,
             token_store=tokens,
-            gate=PostgresGate(self.pool, app.org_id, app.app_id, rules, self.clock, lane=lane),
+            gate=PostgresGate(self.pool, app.org_id, app.app_id, rules, self.clock, lane=lane, quota=quota),
             clock=self.clock,
             app_id=app.app_id,
             on_identity=on_identity,
+        )
+
+    def quota_of(self, app: AppConfig, lane: Lane = Lane.LIVE) -> QuotaBook | None:
+        """The app's budget of daily requests; None for a CRM that has no such limit."""
+        limit = get_connector(app.provider).spec.daily_limit
+        if limit is None:
+            return None
+        rules = rules_for(app, limit)
+        return QuotaBook(
+            self.pool, app.org_id, app.app_id, limit, rules, self.clock, lane=lane, issues=self.issues
         )
 
 
@@ -227,7 +239,8 @@ def wire(
     clock, ids = clock or SystemClock(), RandomIds()
     store = PostgresStore(pool, jobs, ids)
     conversations = Conversations(pool, store, clock)
-    sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s)
+    issues = Issues(pool, jobs, ids)
+    sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s, issues)
     apps, configs = Apps(pool, sealer), Configs(pool, clock, ids)
     merging = ContactMerging(ContactMerges(store), clock)
     return Tieline(
@@ -256,7 +269,7 @@ def wire(
         editing=Editing(ContactEdits(store, clock), clock, ids),
         intake=Intake(conversations, clock),
         runs=Runs(pool, jobs, ids),
-        issues=Issues(pool, jobs, ids),
+        issues=issues,
         merging=merging,
         reviewing=Reviewing(ReviewDesk(store, apps, jobs), merging, clock),
         leases=Leases(pool),

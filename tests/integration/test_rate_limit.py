@@ -23,8 +23,8 @@ async def pool(db_url: str) -> AsyncIterator[Pool]:
         yield pool
 
 
-def gate(pool: Pool, app_id: str = "app_1", lane: Lane = Lane.LIVE, **options: float) -> PostgresGate:
-    return PostgresGate(pool, "org_1", app_id, SLOW, FrozenClock(), lane=lane, **options)
+def gate(pool: Pool, app_id: str = "app_1", lane: Lane = Lane.LIVE) -> PostgresGate:
+    return PostgresGate(pool, "org_1", app_id, SLOW, FrozenClock(), lane=lane)
 
 
 async def granted(one: PostgresGate, bucket: str = "core", tries: int = 50) -> int:

@@ -14,6 +14,7 @@ from tieline.domain import instants
 from tieline.domain.configuration import MAX_OPTIONS
 from tieline.domain.fields import Problem
 from tieline.domain.pairs import Policy
+from tieline.domain.quota import MAX_RESERVE_PERCENT
 
 MAX_SYNC_MAPPINGS: Final = 500
 MAX_FALLBACKS: Final = 20
@@ -116,6 +117,13 @@ def _audit_hours(value: Any) -> str | None:
     return f"Give whole hours from 1 to {MAX_AUDIT_HOURS}, or 0 for never."
 
 
+def _reserve(value: Any) -> str | None:
+    whole = isinstance(value, int | Decimal) and not isinstance(value, bool) and value == int(value)
+    if whole and 0 <= value <= MAX_RESERVE_PERCENT:
+        return None
+    return f"Give whole percent from 0 to {MAX_RESERVE_PERCENT}."
+
+
 def _names(value: Any) -> str | None:
     listed = isinstance(value, list) and len(value) <= MAX_FALLBACKS and all(_is_name(name) for name in value)
     return None if listed else f"Give a list of at most {MAX_FALLBACKS} names of CRM fields."
@@ -158,6 +166,7 @@ _MEMBERS: Mapping[str, _Check] = {
     "sync_interval_minutes": _interval,
     "audit_interval_hours": _audit_hours,
     "calculated_interval_hours": _audit_hours,
+    "api_reserve_percent": _reserve,
 }
 
 _LINE: Mapping[str, _Check] = {

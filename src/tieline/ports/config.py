@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from tieline.domain.analysis_mapping import AnalysisMapping
 from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.fields import FieldSpec
+from tieline.domain.quota import RESERVE_PERCENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,12 @@ class AppConfig:
         """The last name of a record that is created for somebody whose name nobody has told; None: the number."""
         name = self.crm_config.get("new_contact_name")
         return name.strip() or None if isinstance(name, str) else None
+
+    @property
+    def api_reserve_percent(self) -> int:
+        """The share of the CRM's daily requests that is kept for the customer's other tools."""
+        percent = self.crm_config.get("api_reserve_percent")
+        return RESERVE_PERCENT if percent is None else int(percent)
 
     @property
     def may_run(self) -> bool:

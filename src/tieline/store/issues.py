@@ -88,11 +88,13 @@ class Issues:
         rows = await self._rows("close", values)
         return _issue(rows[0]) if rows else None
 
-    async def raise_for_app(self, org_id: str, app_id: str, kind: str, message: str) -> None:
+    async def raise_for_app(
+        self, org_id: str, app_id: str, kind: str, message: str, *, severity: str = "error"
+    ) -> None:
         """An issue with a whole app, one for each kind, however often it is met."""
         values = {
             "org_id": org_id, "app_id": app_id, "issue_id": self._ids.new("issue"), "kind": kind,
-            "cause": f"app:{app_id}:{kind}", "message": message, "severity": "error", "run_id": None,
+            "cause": f"app:{app_id}:{kind}", "message": message, "severity": severity, "run_id": None,
         }  # fmt: skip
         async with self._pool.connection() as conn:
             await conn.execute(_sql["open"], values)

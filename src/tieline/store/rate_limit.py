@@ -13,6 +13,7 @@ from tieline.ports.crm import Limits, RateRule
 from tieline.ports.errors import RateLimitedError
 from tieline.ports.store import Lane
 from tieline.store.pool import Pool, Queries
+from tieline.store.quota import QuotaBook
 
 _UNKNOWN_RULE = RateRule("", 10, 1.0)
 # A limit over a longer window is a budget and not a pace.
@@ -52,6 +53,7 @@ class PostgresGate:
         *,
         lane: Lane = Lane.LIVE,
         longest_wait_s: float = 30.0,
+        quota: QuotaBook | None = None,
     ) -> None:
         self._pool = pool
         self._app = {"org_id": org_id, "app_id": app_id}
@@ -61,9 +63,21 @@ class PostgresGate:
         self._sql = Queries("rate_limit")
         self._paces = {rule.bucket: Pace.of(rule.requests, rule.period_s) for rule in rules}
         self._reported: dict[str, datetime] = {}
+        self._quota = quota
 
     async def acquire(self, bucket: str) -> None:
-        """Waits for one request's turn. Raises RateLimitedError when that would take too long."""
+        """Waits for one request's turn. Raises RateLimitedError when that would take too long, or the day's share
+        of the lane is spent.
+        """
+        quota = self._quota
+        if quota is None or not quota.counts(bucket):
+            await self._turn(bucket)
+            return
+        asks = await quota.look()
+        await self._turn(bucket)
+        await quota.take(asks=asks)
+
+    async def _turn(self, bucket: str) -> None:
         waited_s = 0.0
         while (wait_s := await self._ask(bucket)) > 0:
             if waited_s + wait_s > self._longest_wait_s:
@@ -81,10 +95,14 @@ class PostgresGate:
             self._paces[bucket] = Pace.of(limits.allowed, limits.window_s)
             if limits.used >= limits.allowed:
                 await self.pause(bucket, now + timedelta(seconds=limits.window_s))
+        quota = self._quota if self._quota is not None and self._quota.is_told_by(limits) else None
         last = self._reported.get(bucket)
-        if last is not None and now - last < _REPORT_EVERY:
+        if last is not None and now - last < _REPORT_EVERY and not (quota and quota.careful):
             return
         self._reported[bucket] = now
+        if quota is not None:
+            await quota.tell(limits)
+            return
         await self._run("report", bucket, allowed=limits.allowed, used=limits.used, window_s=limits.window_s)
 
     async def pause(self, bucket: str, until: datetime) -> None:
@@ -92,7 +110,9 @@ class PostgresGate:
         await self._run("pause", bucket, duration=max(until - self._clock.now(), timedelta(0)))
 
     async def exhausted(self, bucket: str, until: datetime) -> datetime:
-        """A day's limit is a pause like any other to a CRM that declares none."""
+        """Stops every lane by the budget; for a CRM that declares no daily limit it is a pause like any other."""
+        if self._quota is not None and self._quota.counts(bucket):
+            return await self._quota.refuse()
         await self.pause(bucket, until)
         return until
 

@@ -22,6 +22,7 @@ from tieline.domain.edits import plan_edit
 from tieline.domain.values import Value
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
+from tieline.flows.brake import Braking
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow, PushResult
 from tieline.llm.offline import OfflineMerger
@@ -34,6 +35,7 @@ from tieline.ports.store import Lane, Lease, Origin
 from tieline.sandbox.kernel.app import make_app
 from tieline.sandbox.kernel.gate import ConnectionDropped
 from tieline.store.apps import Apps
+from tieline.store.brake import PostgresBrakes
 from tieline.store.config import Configs
 from tieline.store.leases import Leases
 from tieline.store.pool import Connection, Pool, make_pool
@@ -132,6 +134,10 @@ class House:
     token_store: MemoryTokenStore = field(default_factory=MemoryTokenStore)
     gate: RateGate | None = None
 
+    @property
+    def braking(self) -> Braking:
+        return Braking(PostgresBrakes(), self.store, self.clock, self.ids)
+
     async def app(self) -> AppConfig:
         return await self.apps.get(ORG, APP)
 
@@ -168,7 +174,7 @@ class House:
             "insert into run (org_id, run_id, app_id, kind, status, triggered_by)"
             " values (%s, %s, %s, 'inbound', 'running', 'manual')", ORG, run_id, APP,
         )  # fmt: skip
-        flow = InboundFlow(self.store, self.clock, self.ids)
+        flow = InboundFlow(self.store, self.clock, self.ids, self.braking)
         async with self.lane(Lane.RECURRING) as lease:
             run = InboundRun(
                 await self.app(), await self.org(), await self.session(), lease, run_id, full, resumed_since

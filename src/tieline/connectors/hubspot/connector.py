@@ -24,6 +24,7 @@ from tieline.connectors.hubspot import (
 from tieline.connectors.hubspot.types import crm_field
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.quota import Reset
 from tieline.domain.records import Patch
 from tieline.domain.values import Value
 from tieline.ports.crm import (
@@ -31,6 +32,7 @@ from tieline.ports.crm import (
     Capability,
     ConnectorSpec,
     Credentials,
+    DailyLimit,
     Identity,
     Json,
     Limits,
@@ -63,6 +65,8 @@ SPEC: Final = ConnectorSpec(
     activity_settle_s=60.0,
     search_lag_s=reading.SAFETY_LAG_MS / 1000,
     name_fields=("firstname", "lastname"),
+    # Only of private apps; an OAuth connection has none and is told none.
+    daily_limit=DailyLimit(told_as="daily", buckets=("core", paths.SEARCH_BUCKET), resets=Reset.MIDNIGHT),
 )
 
 

@@ -11,6 +11,7 @@ from tieline.connectors.salesforce.wire import AUTH, CORE, sobject_path
 from tieline.connectors.spec import decode_as
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.quota import Reset
 from tieline.domain.records import Patch
 from tieline.domain.values import Value
 from tieline.ports.crm import (
@@ -19,6 +20,7 @@ from tieline.ports.crm import (
     Capability,
     ConnectorSpec,
     Credentials,
+    DailyLimit,
     Identity,
     Json,
     Limits,
@@ -52,6 +54,8 @@ SPEC: Final = ConnectorSpec(
     request_timeout_s=60.0,
     activity_settle_s=60.0,
     name_fields=("FirstName", "LastName"),
+    # A count of the last 24 hours, in the same header that every answer has.
+    daily_limit=DailyLimit(told_as=CORE, buckets=(CORE,), resets=Reset.ROLLING),
 )
 
 _USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")
