@@ -60,10 +60,10 @@ def brake_note(app_name: str, brake: Brake) -> IssueNote:
     what, waits = _FLOWS[brake.flow]
     message = (
         f"{what} of app {app_name} would {would(brake)}, of {brake.known:,} that are linked, and was stopped before "
-        f"the first of them. {waits} Nothing is lost. Look at the sample. If that is what you want, confirm it: tieline "
-        f"brake confirm {brake.brake_id}. If not, put it right where it was done: the next run looks again, and goes "
-        f"on by itself when it is under the limit. tieline brake reject {brake.brake_id} lets nobody look again until you "
-        "confirm or change the limits (crm_config.brake)."
+        f"the first of them. {waits} Nothing is lost. Look at the sample. If that is what you want, confirm it: "
+        f"tieline brake confirm {brake.brake_id}. If not, put it right where it was done: the next run looks again, "
+        "and goes on by itself when it is under the limit. With tieline brake reject nobody looks again until you "
+        "confirm, or change the limits (crm_config.brake)."
     )
     raw = {"brake": brake.brake_id, "sample": list(brake.sample)}
     return IssueNote(brake_cause(brake.app_id, brake.flow), ISSUE_KIND, message, raw=raw, severity="error")

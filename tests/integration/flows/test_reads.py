@@ -71,7 +71,7 @@ async def test_a_first_read_that_is_cut_off_at_every_request_loses_and_doubles_n
     await home.sync()
     whole = await people(home)
     everything = await links(home)
-    for table in ("contact", "link", "ledger", "read_state", "issue", "contact_alias"):
+    for table in ("contact", "link", "ledger", "read_state", "issue", "contact_alias", "tenant_read"):
         await home.sql(f"delete from {table}")
     assert await interrupted(home) > 2
     assert await people(home) == whole
