@@ -81,7 +81,7 @@ def small_talk(lines: int) -> str:
 
 
 def _conversation(raw: Mapping[str, Any]) -> Conversation:
-    if unknown := set(raw) - {*Conversation.__slots__, "time_zone"}:  # type: ignore[attr-defined]
+    if unknown := set(raw) - {*Conversation.__slots__, "time_zone"}:
         raise ValueError(f"unknown members {', '.join(sorted(unknown))}")
     started = raw["started_at"]
     if not isinstance(started, datetime) or started.tzinfo is not None:

@@ -129,7 +129,7 @@ def _named(path: Path, raw: Mapping[str, Any], make: Any) -> Any:
 
 
 def _case(raw: Mapping[str, Any]) -> MergeCase:
-    _only(raw, (*MergeCase.__slots__, "note", "old_on"))  # type: ignore[attr-defined]
+    _only(raw, (*MergeCase.__slots__, "note", "old_on"))
     return MergeCase(
         raw["id"],
         raw["category"],

@@ -15,12 +15,19 @@ from tieline.domain.statements import compare_key, statements
 _SPACELESS = ("CJK ", "HIRAGANA ", "KATAKANA ", "HANGUL ", "THAI ", "LAO ", "KHMER ")
 # A number in a text, with its inner separators: 2,600 and 1.20 and 12/3 and +351 289 are read by their parts.
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_NAME = re.compile(r"[\w.+-]+@[\w.-]+|[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 
 
 def holds(text: str, terms: str) -> bool:
-    """Whether every term is in the text. A term that spans statements is in none of them."""
+    """Whether every term is somewhere in the text: a right note may tell one fact in two sentences."""
     parts = tuple(compare_key(part) for part in statements(text))
     return all(_any_in(parts, either) for either in split_terms(terms))
+
+
+def says(text: str, terms: str) -> int:
+    """How many statements hold every term: for what must not be said, scattered words prove nothing."""
+    parts = tuple(compare_key(part) for part in statements(text))
+    return sum(all(_any_in((part,), either) for either in split_terms(terms)) for part in parts)
 
 
 def split_terms(terms: str) -> tuple[str, ...]:
@@ -35,9 +42,20 @@ def numbers(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def words(text: str) -> int:
-    """How many words a text has."""
-    return len(text.split())
+def names(text: str) -> frozenset[str]:
+    """Words with a capital inside a statement, and addresses: what a rewritten note may not have made up."""
+    found: set[str] = set()
+    for statement in statements(text):
+        for place, match in enumerate(_NAME.finditer(statement)):
+            word = match[0].rstrip(".,")
+            if "@" in word or (place and word[:1].isupper() and word != "I"):
+                found.add(word.casefold())
+    return frozenset(found)
+
+
+def bare_words(text: str) -> frozenset[str]:
+    """Every word and address of a text, case-folded."""
+    return frozenset(match[0].rstrip(".,").casefold() for match in _NAME.finditer(text))
 
 
 def _any_in(parts: Sequence[str], either: str) -> bool:

@@ -56,13 +56,13 @@ def test_every_right_value_is_of_its_type_and_one_of_its_choices(conversation: C
             if kind == "enum":
                 assert value in field.asked.choices
             if kind == "date":
-                date.fromisoformat(value)
+                date.fromisoformat(str(value))
             if kind == "datetime":
-                offset = datetime.fromisoformat(value).utcoffset()
-                local = datetime.fromisoformat(value).replace(tzinfo=conversation.started_at.tzinfo)
+                offset = datetime.fromisoformat(str(value)).utcoffset()
+                local = datetime.fromisoformat(str(value)).replace(tzinfo=conversation.started_at.tzinfo)
                 assert offset == local.utcoffset(), "the offset is the zone's on that day"
             if kind == "phone":
-                assert value.startswith("+")
+                assert str(value).startswith("+")
     assert len({field.asked.name for field in conversation.fields}) == len(conversation.fields)
 
 
