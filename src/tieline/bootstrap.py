@@ -118,7 +118,7 @@ class Sessions:
 
     def quota_of(self, app: AppConfig, lane: Lane = Lane.LIVE) -> QuotaBook | None:
         """The app's budget of daily requests; None for a CRM that has no such limit."""
-        limit = get_connector(app.provider).spec.daily_limit
+        limit = self.connectors(app.provider).spec.daily_limit
         if limit is None:
             return None
         rules = rules_for(app, limit)
@@ -240,7 +240,7 @@ def wire(
     store = PostgresStore(pool, jobs, ids)
     conversations = Conversations(pool, store, clock)
     issues = Issues(pool, jobs, ids)
-    sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s, issues)
+    sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s, issues=issues)
     apps, configs = Apps(pool, sealer), Configs(pool, clock, ids)
     merging = ContactMerging(ContactMerges(store), clock)
     return Tieline(
