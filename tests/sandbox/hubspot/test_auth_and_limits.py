@@ -160,7 +160,15 @@ class TestRateLimits:
         crm.clock.advance(3600)
         assert client.get(CONTACTS).status_code == 200
 
-    def test_an_oauth_answer_has_no_daily_headers(self, client: TestClient) -> None:
+    def test_what_other_tools_used_counts(self, client: TestClient) -> None:
+        admin(client, "settings", rate_limits=True, daily_limit=100, daily_used=99)
+        assert client.get(CONTACTS).headers["x-hubspot-ratelimit-daily-remaining"] == "0"
+        assert client.get(CONTACTS).json()["policyName"] == "DAILY"
+        assert admin(client, "settings", daily_used=0)["daily_used"] == 0
+        assert client.get(CONTACTS).status_code == 200
+
+    def test_an_oauth_connection_has_no_daily_limit_and_no_daily_headers(self, client: TestClient) -> None:
+        admin(client, "settings", rate_limits=True, daily_limit=0)
         granted = client.post("/oauth/v3/token", data=REFRESH).json()["access_token"]
         headers = client.get(CONTACTS, headers=_bearer(granted)).headers
         assert "x-hubspot-ratelimit-daily" not in headers

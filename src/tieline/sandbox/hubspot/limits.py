@@ -1,4 +1,4 @@
-"""Rate limits: ten rolling seconds per app, five searches a second and a daily sum per account.
+"""Rate limits: ten rolling seconds per app, five searches a second per account, a daily sum of its private apps.
 
 They run on the sandbox's clock, so a frozen clock never frees a place.
 """
@@ -19,8 +19,8 @@ Headers = dict[str, str]
 class LimitSettings:
     """`enforced` False counts and reports but refuses nothing.
 
-    `retry_after` puts a Retry-After on a 429, `daily_headers_on_oauth` the daily headers on OAuth answers; HubSpot
-    promises neither.
+    `retry_after` puts a Retry-After on a 429, `daily_headers_on_oauth` a daily limit with its headers on OAuth apps;
+    HubSpot promises neither.
     """
 
     enforced: bool = True
@@ -51,18 +51,19 @@ class RateLimits:
 
     def _count(self, token: str, now: int, zone: str, *, search: bool, oauth: bool) -> None:
         self._turn_day(now, zone)
-        if self.settings.enforced and self.used_today >= self.settings.daily:
+        daily = self._has_daily(oauth)
+        if daily and self.settings.enforced and self.used_today >= self.settings.daily:
             raise daily_limit()
         if search:
             self._count_search(now)
         else:
             self._count_call(token, now, self._most(oauth))
-        self.used_today += 1
+        self.used_today += daily
 
     def headers(self, token: str | None, now: int, *, search: bool, oauth: bool) -> Headers:
         """What an answer carries: no ten-second headers on search, no daily ones for OAuth."""
         headers: Headers = {}
-        if not oauth or self.settings.daily_headers_on_oauth:
+        if self._has_daily(oauth):
             left = max(self.settings.daily - self.used_today, 0)
             headers["X-HubSpot-RateLimit-Daily"] = str(self.settings.daily)
             headers["X-HubSpot-RateLimit-Daily-Remaining"] = str(left)
@@ -76,6 +77,15 @@ class RateLimits:
             headers["X-HubSpot-RateLimit-Secondly"] = str(most // 10)
             headers["X-HubSpot-RateLimit-Secondly-Remaining"] = str(max(most // 10 - last_second, 0))
         return headers
+
+    def set_used(self, used: int, now: int, zone: str) -> None:
+        """Makes it as if the account's private apps had sent so many today."""
+        self._turn_day(now, zone)
+        self.used_today = used
+
+    def _has_daily(self, oauth: bool) -> bool:
+        """Apps that connect by OAuth have no daily limit at all."""
+        return not oauth or self.settings.daily_headers_on_oauth
 
     def _most(self, oauth: bool) -> int:
         return self.settings.oauth_ten_secondly if oauth else self.settings.ten_secondly

@@ -35,12 +35,13 @@ _OTHERS = frozenset({"access_tokens", "client_id", "client_secret", "refresh_tok
 
 def change_settings(portal: Portal, spec: JsonObject) -> JsonObject:
     """Changes what `spec` names, all of it or nothing; answers every setting."""
-    unknown = sorted(set(spec) - _PORTAL - _OTHERS - set(_LIMITS) - set(_SWITCHES))
+    unknown = sorted(set(spec) - _PORTAL - _OTHERS - set(_LIMITS) - set(_SWITCHES) - {"daily_used"})
     if unknown:
         raise AdminError(f"there is no setting {unknown[0]!r}")
     changed = {name: _portal_value(portal, spec, name) for name in spec if name in _PORTAL}
     limits = {_LIMITS[name]: get_int(spec, name) for name in spec if name in _LIMITS}
     limits |= {_SWITCHES[name]: get_bool(spec, name) for name in spec if name in _SWITCHES}
+    used = get_int(spec, "daily_used") if "daily_used" in spec else None
     tokens = _tokens(spec) if "access_tokens" in spec else None
     refresh = (
         dict.fromkeys(get_texts(spec, "refresh_tokens"), ALL_SCOPES) if "refresh_tokens" in spec else None
@@ -51,6 +52,8 @@ def change_settings(portal: Portal, spec: JsonObject) -> JsonObject:
         setattr(portal.settings, name, value)
     for name, number in limits.items():
         setattr(portal.limits.settings, name, number)
+    if used is not None:
+        portal.limits.set_used(used, portal.now(), portal.settings.time_zone)
     for name, text in credentials.items():
         setattr(portal.tokens, name, text)
     if tokens is not None:
@@ -69,6 +72,7 @@ def all_settings(portal: Portal) -> JsonObject:
         **asdict(portal.settings),
         **{name: getattr(limits, field) for name, field in _LIMITS.items()},
         **{name: getattr(limits, field) for name, field in _SWITCHES.items()},
+        "daily_used": portal.limits.used_today,
         "access_tokens": [_shown(token) for token in tokens.static.values()],
         "client_id": tokens.client_id,
         "client_secret": tokens.client_secret,
