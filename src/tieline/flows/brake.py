@@ -143,7 +143,7 @@ class RunBrake:
             await self._on_stop(uow)
         return BrakedError(why_stopped(brake))
 
-    async def keep(self, uow: UnitOfWork, stop: Stop) -> Brake:
+    async def keep(self, uow: UnitOfWork, stop: Stop, sample: Sequence[Effect] = ()) -> Brake:
         """Inserts the stop, or notes that it is still so. What is far more than was shown is another stop."""
         app, now = self._app, self._clock.now()
         old = await self._book.standing(uow, app.org_id, app.app_id, self._flow, lock=True)
@@ -154,31 +154,40 @@ class RunBrake:
             if old.status is not BrakeStatus.CONFIRMED and old.covers(stop):
                 brake = replace(old, seen_at=now, status=BrakeStatus.STOPPED, settings=self._settings)
                 await self._book.put(uow, brake)
-                self.standing = brake
+                await self._tell(uow, brake)
                 return brake
-            await self._end(uow, old, "it was exceeded")
+            await self._end(uow, old, "it was exceeded, or its confirmation had expired")
         shown = {one.kind: (one.count, one.limit) for one in stop.exceeded}
         brake = Brake(
             app.org_id, self._ids.new("brake"), app.app_id, self._flow, BrakeStatus.STOPPED, shown, stop.known,
-            tuple(sample_json(effect) for effect in stop.sample), self._settings, self._run_id, now, now,
+            tuple(sample_json(effect) for effect in sample or stop.sample), self._settings, self._run_id, now, now,
         )  # fmt: skip
         await self._book.put(uow, brake)
-        note = brake_note(app.name or app.app_id, brake)
-        await uow.apply(app.org_id, Changeset(issues=[note]), Origin(app.app_id, self._run_id or None))
-        self.standing = brake
+        await self._tell(uow, brake)
         return brake
+
+    async def _tell(self, uow: UnitOfWork, brake: Brake) -> None:
+        note = brake_note(self._app.name or self._app.app_id, brake)
+        await uow.apply(
+            self._app.org_id, Changeset(issues=[note]), Origin(self._app.app_id, self._run_id or None)
+        )
+        self.standing = brake
 
     async def settle(self) -> None:
         """The run went through: what stood is over."""
+        if self.standing is not None:
+            async with self._store.transaction(self._lease) as uow:
+                await self.settle_in(uow)
+
+    async def settle_in(self, uow: UnitOfWork) -> None:
+        """The same in a unit of work, if a stop was seen to stand."""
         if self.standing is None:
             return
         app = self._app
-        async with self._store.transaction(self._lease) as uow:
-            old = await self._book.standing(uow, app.org_id, app.app_id, self._flow, lock=True)
-            if old is not None:
-                went = "what was confirmed has been done"
-                fell = "it is within the limits now"
-                await self._end(uow, old, went if old.status is BrakeStatus.CONFIRMED else fell)
+        old = await self._book.standing(uow, app.org_id, app.app_id, self._flow, lock=True)
+        if old is not None:
+            went, fell = "what was confirmed has been done", "it is within the limits now"
+            await self._end(uow, old, went if old.status is BrakeStatus.CONFIRMED else fell)
         self.standing = None
 
     async def _end(self, uow: UnitOfWork, brake: Brake, because: str) -> None:

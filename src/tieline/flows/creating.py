@@ -27,6 +27,7 @@ from tieline.domain.plan_creating import (
     standing,
     with_number,
 )
+from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import effective
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.ports.clock import Clock, Ids, to_ms
@@ -68,10 +69,11 @@ class _Stand:
 class CreatingFlow:
     """Works off the due intents of one app."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, brake: OutboundBrake | None = None) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._brake = brake
 
     async def run(
         self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
@@ -85,7 +87,10 @@ class CreatingFlow:
             if full.completed_at is None:
                 return CreateResult()  # Nothing is created before the first read has completed.
             await uow.creations.release_activities(app.org_id, app.tenant_key, self._clock.now())
-            due = await uow.creations.due(app.org_id, app.tenant_key, _BATCH, self._clock.now())
+            if self._brake is not None:
+                due = await self._brake.due_creations(uow, app, lease, _BATCH)
+            else:
+                due = await uow.creations.due(app.org_id, app.tenant_key, _BATCH, self._clock.now())
         creating = _Creating(self._store, self._clock, self._ids, app, org, session, lease, schema)
         created = 0
         for row in due:
@@ -329,7 +334,7 @@ class _Creating:
         if isinstance(error, RateLimitedError):
             until = max(until, error.until)
         async with self._store.transaction(self._lease) as uow:
-            await uow.creations.postpone(row, until)
+            await uow.creations.postpone(row, until, counted=not isinstance(error, RateLimitedError))
 
     async def _save(self, row: CreationRow) -> None:
         async with self._store.transaction(self._lease) as uow:

@@ -14,6 +14,7 @@ from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.look import IN_FLIGHT_LASTS_MS
 from tieline.domain.plan_outbound import Confirmed, Denied, OutboundRules, PlannedWrite, plan_outbound, settle
 from tieline.domain.records import RemoteRecord
+from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import (
     Effective,
     absent_notes,
@@ -69,10 +70,11 @@ class _Push:
 class OutboundFlow:
     """Pushes the dirty links of one app, a batch at a time."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, brake: OutboundBrake | None = None) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._brake = brake
 
     async def push(
         self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
@@ -102,9 +104,11 @@ class OutboundFlow:
             full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
             if full.completed_at is None:
                 return PushResult()  # Nothing is pushed before the first read has completed; changes wait.
-            dirty = await uow.dirty_links(
-                app.org_id, app.tenant_key, min(spec.write_batch, spec.read_batch), self._clock.now()
-            )
+            batch = min(spec.write_batch, spec.read_batch)
+            if self._brake is not None:
+                dirty = await self._brake.dirty_links(uow, app, lease, how.mapping.pairs, batch)
+            else:
+                dirty = await uow.dirty_links(app.org_id, app.tenant_key, batch, self._clock.now())
         if not dirty:
             return PushResult()
         try:
@@ -210,13 +214,15 @@ class OutboundFlow:
         wait = 0.0
         if isinstance(error, RateLimitedError):
             wait = max(0.0, (error.until - self._clock.now()).total_seconds())
-        await self._postpone_links(push, dirty, wait)
+        await self._postpone_links(push, dirty, wait, counted=not isinstance(error, RateLimitedError))
         note = failed_note(push.app, "push", error)
         if note is not None:
             async with self._store.transaction(push.lease) as uow:
                 await uow.apply(push.app.org_id, Changeset(issues=[note]), Origin(push.app.app_id))
 
-    async def _postpone_links(self, push: _Push, external_ids: Sequence[str], wait_s: float) -> None:
+    async def _postpone_links(
+        self, push: _Push, external_ids: Sequence[str], wait_s: float, *, counted: bool = True
+    ) -> None:
         """Waits twice as long after each attempt, 2 seconds to 10 minutes, and at least as long as the CRM asked."""
         app = push.app
         async with self._store.transaction(push.lease) as uow:
@@ -227,7 +233,7 @@ class OutboundFlow:
                 by_wait.setdefault(max(wait_s, backoff), []).append(link.external_id)
             for seconds, ids in by_wait.items():
                 until = self._clock.now() + timedelta(seconds=seconds)
-                await uow.postpone_push(app.org_id, app.tenant_key, ids, until)
+                await uow.postpone_push(app.org_id, app.tenant_key, ids, until, counted=counted)
 
 
 def _open(link: LinkState | None) -> bool:
