@@ -230,7 +230,8 @@ class _Logging:
             until = max(until, error.until)
         async with self._store.transaction(self._lease) as uow:
             stored = await self._stored(uow, row)
-            await uow.work.save_activity(replace(stored, due_at=until, attempts=row.attempts + 1))
+            attempts = row.attempts + (not isinstance(error, RateLimitedError))
+            await uow.work.save_activity(replace(stored, due_at=until, attempts=attempts))
             note = failed_note(self._app, "activity", error)
             if note is not None:
                 await uow.apply(self._app.org_id, Changeset(issues=[note]), Origin(self._app.app_id))

@@ -39,8 +39,8 @@ class Creations(Protocol):
     async def save(self, row: CreationRow) -> None:
         """Replaces an intent's row."""
 
-    async def postpone(self, row: CreationRow, until: datetime) -> None:
-        """Lets an intent wait, as it was saved last; raises its attempts."""
+    async def postpone(self, row: CreationRow, until: datetime, *, counted: bool = True) -> None:
+        """Lets an intent wait, as it was saved last; `counted`: it was an attempt, and not put off by the CRM."""
 
     async def move(self, row: CreationRow, survivor_id: str, now: datetime) -> None:
         """Makes the intent that of the contact into which its own was merged."""

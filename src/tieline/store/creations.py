@@ -38,9 +38,9 @@ class PostgresCreations:
             attempts=row.attempts,
         )  # fmt: skip
 
-    async def postpone(self, row: CreationRow, until: datetime) -> None:
-        """Lets an intent wait; raises its attempts."""
-        await self._run("postpone", **_key(row), until=until)
+    async def postpone(self, row: CreationRow, until: datetime, *, counted: bool = True) -> None:
+        """Lets an intent wait; `counted`: it was an attempt, and not one that the CRM put off."""
+        await self._run("postpone", **_key(row), until=until, more=int(counted))
 
     async def move(self, row: CreationRow, survivor_id: str, now: datetime) -> None:
         """Makes the intent the survivor's."""

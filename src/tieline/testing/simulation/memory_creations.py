@@ -48,13 +48,13 @@ class MemoryCreations:
         await self._point("save")
         self._tables.creations[row.org_id, row.tenant_key, row.contact_id] = row
 
-    async def postpone(self, row: CreationRow, until: datetime) -> None:
-        """Lets an intent wait; raises its attempts."""
+    async def postpone(self, row: CreationRow, until: datetime, *, counted: bool = True) -> None:
+        """Lets an intent wait; `counted`: it was an attempt, and not one that the CRM put off."""
         await self._point("postpone")
         key = (row.org_id, row.tenant_key, row.contact_id)
         old = self._tables.creations.get(key)
         if old is not None and old.status == "due":
-            self._tables.creations[key] = replace(old, due_at=until, attempts=old.attempts + 1)
+            self._tables.creations[key] = replace(old, due_at=until, attempts=old.attempts + counted)
 
     async def move(self, row: CreationRow, survivor_id: str, now: datetime) -> None:
         """Makes the intent the survivor's."""
