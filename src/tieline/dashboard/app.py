@@ -11,7 +11,16 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from tieline.bootstrap import Tieline
-from tieline.dashboard.pages import contacts, overview, sign_in
+from tieline.dashboard.pages import (
+    contacts,
+    conversations,
+    field_history,
+    overview,
+    review,
+    runs,
+    settings,
+    sign_in,
+)
 from tieline.dashboard.rendering import HERE, render
 from tieline.dashboard.security import SecurityHeaders
 
@@ -19,6 +28,11 @@ ROUTES: Sequence[BaseRoute] = (
     *sign_in.ROUTES,
     *overview.ROUTES,
     *contacts.ROUTES,
+    *field_history.ROUTES,
+    *conversations.ROUTES,
+    *runs.ROUTES,
+    *review.ROUTES,
+    *settings.ROUTES,
 )
 
 

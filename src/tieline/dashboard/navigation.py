@@ -16,4 +16,8 @@ class Entry:
 NAVIGATION: tuple[Entry, ...] = (
     Entry("/", "Overview", "layout-dashboard"),
     Entry("/contacts", "Contacts", "users"),
+    Entry("/conversations", "Conversations", "messages-square"),
+    Entry("/runs", "Runs", "activity"),
+    Entry("/review", "Review", "inbox"),
+    Entry("/settings", "Settings", "settings", "owner"),
 )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +60,32 @@ def value_text(value: Any) -> str:
     return as_text(value)
 
 
+def diff(old: Any, new: Any) -> list[tuple[str, str]]:
+    """A change as pieces ('same' | 'old' | 'new', text). Long texts by words, with long unchanged stretches cut."""
+    before, after = value_text(old), value_text(new)
+    if len(before) < 30 or len(after) < 30:
+        pieces = [("old", before)] if before else []
+        return [*pieces, ("new", after or "empty")]
+    left, right = before.split(), after.split()
+    pieces = []
+    for tag, a, b, c, d in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pieces.append(("same", _shortened(left[a:b])))
+            continue
+        pieces += [("old", " ".join(left[a:b]))] if b > a else []
+        pieces += [("new", " ".join(right[c:d]))] if d > c else []
+    return pieces
+
+
+def _shortened(words: list[str]) -> str:
+    return " ".join(words) if len(words) <= 12 else " ".join((*words[:5], "…", *words[-5:]))
+
+
+def words(name: str) -> str:
+    """An internal name as words: 'shared_number' as 'shared number'."""
+    return name.replace("_", " ")
+
+
 def duration(ms: int | None) -> str:
     """'4 min 10 s', '12 s', '0.3 s', '' if it is not known."""
     if ms is None:
@@ -102,9 +129,17 @@ def _environment_of() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        time=_time, exact=exact, number=number, value=value_text, duration=duration, day=_day
+        time=_time,
+        exact=exact,
+        number=number,
+        value=value_text,
+        duration=duration,
+        day=_day,
+        diff=diff,
+        words=words,
     )
     environment.globals.update(base="/dashboard", icon=_icon, navigation=NAVIGATION)
+    environment.globals["parts"] = environment.get_template("parts.html").module
     return environment
 
 
