@@ -20,9 +20,6 @@ from tieline.domain.values import ABSENT, Value
 
 DEFAULT_AUDIT_HOURS: Final = 24
 DEFAULT_CALCULATED_HOURS: Final = 6
-# A CRM that stops showing more than this is believed to have lost a permission, not its people.
-_FEW: Final = 50
-_SHARE: Final = 5
 
 
 class FindingKind(StrEnum):
@@ -214,8 +211,3 @@ def _matter(link: LinkState | None) -> Any:
     if link is None:
         return None
     return (link.status, link.contact_id, link.phones, link.raw_phone, dict(link.pairs), link.merged_into)
-
-
-def suddenly_gone(unlisted: int, open_links: int) -> bool:
-    """Whether so many records are no longer listed that a lost permission is likelier than that many deletions."""
-    return unlisted > _FEW and unlisted * _SHARE > open_links

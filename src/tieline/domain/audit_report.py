@@ -52,17 +52,6 @@ def _of(found: Sequence[Finding], why: Why) -> str:
     return ", ".join(f.external_id for f in found if f.why is why)
 
 
-def gone_note(app_id: str, name: str, unlisted: int, open_links: int) -> IssueNote:
-    """The issue about a CRM that suddenly shows far less than it did. Nothing was changed."""
-    message = (
-        f"The CRM no longer lists {unlisted} of the {open_links} records that app {name} is linked to. That looks like "
-        "a lost permission or a changed sharing rule, and not like that many deletions: none of them was touched. "
-        "Check what the connected user may see in the CRM, then run the audit again. Records that were really deleted "
-        "are closed when the CRM's deletions are read."
-    )
-    return IssueNote(f"audit:{app_id}:gone", "audit_stopped", message, severity="error")
-
-
 def second_activities_cause(tenant_key: str, ref: str) -> str:
     """One issue per conversation and tenant."""
     return f"activity:{tenant_key}:{ref}:second"

@@ -36,16 +36,19 @@ def inbound_effects(plan: Changeset, known: Known, pairs: Sequence[Pair]) -> lis
     ]
     for change in plan.contact_changes:
         effects += _of_contact(change, known, by_field)
-    for link in plan.links:
-        before = known.links.get(link.external_id)
-        if link.status in _GONE and before is not None and before.status is LinkStatus.OPEN:
-            effects.append(
-                Effect(
-                    BrakeKind.RECORDS_GONE, link.external_id, link.external_id, before.contact_id,
-                    before=before.status.value, after=link.status.value,
-                )
-            )  # fmt: skip
-    return effects
+    gone = {link.external_id for link in plan.links if link.status in _GONE}
+    return effects + missing_effects({ext: known.links[ext] for ext in sorted(gone) if ext in known.links})
+
+
+def missing_effects(links: Mapping[str, LinkState]) -> list[Effect]:
+    """What it would do to take these records, as they are known, for gone."""
+    return [
+        Effect(
+            BrakeKind.RECORDS_GONE, external_id, external_id, link.contact_id, before=link.status.value, after="gone"
+        )
+        for external_id, link in links.items()
+        if link.status is LinkStatus.OPEN
+    ]  # fmt: skip
 
 
 def _of_contact(change: ContactChange, known: Known, by_field: Mapping[str, Pair]) -> Iterator[Effect]:

@@ -67,7 +67,7 @@ _BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     "merge_proposed": (Choice.MERGE_CONTACTS, Choice.DISMISS),
     "ambiguous_alias": (Choice.MERGE_CONTACTS, Choice.DISMISS),
     **dict.fromkeys(
-        ("audit_repaired", "audit_stopped", "credentials", "daily_limit", "difference", "mappings_refused",
+        ("audit_repaired", "brake", "credentials", "daily_limit", "difference", "mappings_refused",
          "second_activity", "tenant_mismatch"),
         _ONLY_SEEN,
     ),

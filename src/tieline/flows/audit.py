@@ -7,18 +7,23 @@ Never writes to the CRM, never sets a value by itself, never tries again (the wo
 page in memory: its place and its notes lie in the store, each saved with the page that it belongs to.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, replace
 
 from tieline.domain import audit as rules_of
-from tieline.domain.audit_report import NAMED, gone_note, report
+from tieline.domain.audit_report import NAMED, report
+from tieline.domain.brake import BrakeFlow, BrakeKind
+from tieline.domain.brake_effects import inbound_effects, missing_effects
 from tieline.domain.changeset import Changeset
 from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.plan_inbound import InboundRules, plan_inbound, plan_missing
 from tieline.domain.records import RemoteRecord
 from tieline.flows.audit_activities import CountingActivities
 from tieline.flows.audit_run import Audit, Place
+from tieline.flows.brake import Braking
+from tieline.flows.brake_steps import RepairStep
+from tieline.flows.brake_window import Gate, Window
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.inbound import PAGE_SIZE, InboundFlow, InboundRun
 from tieline.flows.known import known_of_links, known_of_records
@@ -40,6 +45,7 @@ class AuditFlow:
         store: Store,
         book: AuditBook,
         inbound: InboundFlow,
+        braking: Braking,
         clock: Clock,
         ids: Ids,
         *,
@@ -48,19 +54,24 @@ class AuditFlow:
         self._store = store
         self._book = book
         self._inbound = inbound
+        self._braking = braking
         self._clock = clock
         self._ids = ids
         self._page_size = page_size
 
     async def run(self, run: InboundRun, schema: CrmSchema, *, calculated: bool = False) -> None:
-        """Runs to the end, from where an interrupted one stood. Raises ConfigurationError and the errors of
-        ports.errors; what was committed stays.
+        """Runs to the end, from where an interrupted one stood. Raises ConfigurationError, BrakedError and the errors
+        of ports.errors; what was committed stays.
         """
-        audit = Audit(run, schema, calculated)
+        flow = BrakeFlow.CALCULATED if calculated else BrakeFlow.AUDIT
+        brake = self._braking.of(run.app, flow, run.lease, run.run_id)
+        audit = Audit(run, schema, calculated, brake)
         place = await self._resume(audit)
-        await self._repair(audit)
+        if place.phase != "list":
+            await self._repair(audit)
         while place.phase != "done":
             place = await self._step(audit, place, schema)
+        await brake.settle_unless_stopped()
 
     async def _step(self, audit: Audit, place: Place, schema: CrmSchema) -> Place:
         match place.phase:
@@ -88,6 +99,7 @@ class AuditFlow:
                 raise ConfigurationError(
                     f"The app {app.name or app.app_id} has no completed full sync to audit; sync it first."
                 )
+            await audit.brake.open(uow)
             state = await uow.read_state(app.org_id, app.app_id, _KIND, app.tenant_key)
             if state.cursor is not None and state.cursor.get("run") == audit.run.run_id:
                 return Place(**state.cursor)
@@ -115,7 +127,9 @@ class AuditFlow:
                 await self._compare(uow, audit, part, page)
                 if part is parts[-1]:
                     await self._save(uow, audit, after)
-        await self._repair(audit)
+        if done:
+            # Not page by page: the brake must know how much there is in all.
+            await self._repair(audit)
         if page.wait_s > 0:
             await self._clock.sleep(page.wait_s)
         return after
@@ -160,14 +174,14 @@ class AuditFlow:
         return after
 
     async def _far_too_few(self, uow: UnitOfWork, audit: Audit, started_ms: int) -> bool:
-        """Whether the CRM shows so few of our records that none of the others is to be believed gone."""
-        app = audit.run.app
-        unlisted, open_links = await self._book.unlisted(uow, audit.notes, started_ms)
-        note = gone_note(app.app_id, app.name or app.app_id, unlisted, open_links)
-        if not rules_of.suddenly_gone(unlisted, open_links):
-            await self._apply(uow, audit, Changeset(closed_causes=[note.cause]))
+        """Whether the CRM shows so few of our records that a person must say whether the others are gone. A lost
+        permission or a changed sharing rule is likelier.
+        """
+        unlisted, _ = await self._book.unlisted(uow, audit.notes, started_ms)
+        stop = await audit.brake.judge(uow, {BrakeKind.RECORDS_GONE: unlisted})
+        if stop is None:
             return False
-        await self._apply(uow, audit, Changeset(issues=[note]))
+        await audit.brake.keep(uow, stop)
         await self._count(uow, audit, {"not_touched": unlisted})
         return True
 
@@ -175,25 +189,36 @@ class AuditFlow:
 
     async def _repair(self, audit: Audit) -> None:
         """Takes every finding through the ordinary plan, by a look at the record as it is now."""
-        session = audit.run.session
+        session, after = audit.run.session, ""
+        batch = session.connector.spec.read_batch
+
+        async def commit(step: RepairStep, gate: Gate[RepairStep]) -> None:
+            await self._take(audit, step, gate)
+
+        window = Window(audit.brake, commit)
         while True:
             async with self._store.transaction(audit.run.lease) as uow:
-                ids = await self._book.unsettled(uow, audit.notes, session.connector.spec.read_batch)
+                ids = await self._book.unsettled(uow, audit.notes, batch, after=after)
             if not ids:
-                return
+                break
             page = await session.run(session.connector.read_by_ids(audit.all_fields, ids))
-            for attempt in range(_TRIES):
-                try:
-                    left = await self._take(audit, ids, page)
-                    await self._take_missing(audit, left)
-                    break
-                except ConflictError:
-                    if attempt + 1 == _TRIES:
-                        raise
+            await window.take(RepairStep(ids, page), last=len(ids) < batch)
+            after = ids[-1]
+        await window.close()
 
-    async def _take(self, audit: Audit, ids: Sequence[str], page: Page) -> set[str]:
+    async def _take(self, audit: Audit, step: RepairStep, gate: Gate[RepairStep]) -> None:
+        for attempt in range(_TRIES):
+            try:
+                left = await self._take_found(audit, step, gate)
+                await self._take_missing(audit, left)
+                return
+            except ConflictError:
+                if attempt + 1 == _TRIES:
+                    raise
+
+    async def _take_found(self, audit: Audit, step: RepairStep, gate: Gate[RepairStep]) -> Set[str]:
         """Applies what the records say; returns those that the CRM did not return and that nothing else explained."""
-        app, mapping = audit.run.app, audit.effective.mapping
+        app, mapping, page = audit.run.app, audit.effective.mapping, step.page
         rules = InboundRules(
             mapping,
             app.tenant_key,
@@ -207,12 +232,17 @@ class AuditFlow:
                 uow, app.org_id, app.app_id, app.tenant_key, page.records, mapping, app.region
             )
             plan = plan_inbound(page.records, known, rules, lambda: self._ids.new("contact")).changeset
-            await self._apply(uow, audit, plan)
-            real = rules_of.settled(ids, known.links, plan)
+            real = rules_of.settled(step.ids, known.links, plan)
             done = {record.external_id for record in page.records} | real
+            left = set(step.ids) - done
+            links = await uow.links(app.org_id, app.tenant_key, left, lock=False)
+            effects = [*inbound_effects(plan, known, mapping.pairs), *missing_effects(links)]
+            if not await gate(uow, effects, lambda: step):
+                return frozenset()
+            await self._apply(uow, audit, plan)
             await self._book.settle(uow, audit.notes, done, real)
             await self._count(uow, audit, {name: plan.counts.get(name, 0) for name in ("created", "updated")})
-        return set(ids) - done
+        return left
 
     async def _take_missing(self, audit: Audit, ids: Collection[str]) -> None:
         app = audit.run.app

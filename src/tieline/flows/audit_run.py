@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from tieline.domain.audit import calculated_pairs
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.flows.brake import RunBrake
 from tieline.flows.configuration import effective
 from tieline.flows.inbound import InboundRun
 from tieline.ports.audit import Audited
@@ -30,9 +31,10 @@ class Audit:
     Raises ConfigurationError.
     """
 
-    def __init__(self, run: InboundRun, schema: CrmSchema, calculated: bool) -> None:
+    def __init__(self, run: InboundRun, schema: CrmSchema, calculated: bool, brake: RunBrake) -> None:
         how = effective(run.app, run.org, schema)
         self.run = run
+        self.brake = brake
         self.effective = how
         self.calculated = calculated
         self.notes = Audited(run.app.org_id, run.run_id, run.app.tenant_key)

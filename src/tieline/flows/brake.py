@@ -152,7 +152,9 @@ class RunBrake:
             if agreed and all(one.count <= agreed.get(one.kind, one.limit) for one in stop.exceeded):
                 raise ConflictError("a person agreed to this a moment ago")
             if old.status is not BrakeStatus.CONFIRMED and old.covers(stop):
-                brake = replace(old, seen_at=now, status=BrakeStatus.STOPPED, settings=self._settings)
+                brake = replace(
+                    old, seen_at=now, status=BrakeStatus.STOPPED, settings=self._settings, run_id=self._run_id
+                )
                 await self._book.put(uow, brake)
                 await self._tell(uow, brake)
                 return brake
@@ -178,6 +180,14 @@ class RunBrake:
         if self.standing is not None:
             async with self._store.transaction(self._lease) as uow:
                 await self.settle_in(uow)
+
+    async def settle_unless_stopped(self) -> None:
+        """The run went through, if need be without the part that it was stopped in: then raises BrakedError."""
+        async with self._store.transaction(self._lease) as uow:
+            standing = await self.look(uow)
+            if self.is_known and standing is not None and standing.run_id == self._run_id:
+                raise BrakedError(why_stopped(standing))
+            await self.settle_in(uow)
 
     async def settle_in(self, uow: UnitOfWork) -> None:
         """The same in a unit of work, if a stop was seen to stand."""

@@ -51,6 +51,19 @@ class MissingStep:
         return len(self.external_ids)
 
 
+@dataclass(frozen=True, slots=True)
+class RepairStep:
+    """Findings of an audit, and their records as they are now."""
+
+    ids: Sequence[str]
+    page: Page
+
+    @property
+    def size(self) -> int:
+        """How many records it holds."""
+        return len(self.page.records)
+
+
 def cut_down(
     step: PageStep, plan: InboundPlan, again: Callable[[Sequence[RemoteRecord]], InboundPlan]
 ) -> PageStep:

@@ -55,8 +55,10 @@ class AuditBook(Protocol):
     ) -> str | None:
         """Notes what was not listed among the next `size` links behind `after`; the last link's id, None at the end."""
 
-    async def unsettled(self, uow: UnitOfWork, audit: Audited, limit: int) -> Sequence[str]:
-        """Records with a finding that was not taken through the ordinary plan yet."""
+    async def unsettled(
+        self, uow: UnitOfWork, audit: Audited, limit: int, *, after: str = ""
+    ) -> Sequence[str]:
+        """Records with a finding that was not taken through the ordinary plan yet, in the order of their ids."""
 
     async def settle(
         self, uow: UnitOfWork, audit: Audited, external_ids: Collection[str], real: Collection[str]

@@ -56,9 +56,11 @@ class PostgresAudits:
         last: str | None = rows[0]["last"]
         return last
 
-    async def unsettled(self, uow: UnitOfWork, audit: Audited, limit: int) -> Sequence[str]:
+    async def unsettled(
+        self, uow: UnitOfWork, audit: Audited, limit: int, *, after: str = ""
+    ) -> Sequence[str]:
         """Records with a finding that was not taken through the ordinary plan yet."""
-        return [row["external_id"] for row in await _rows(uow, "unsettled", audit, limit=limit)]
+        return [row["external_id"] for row in await _rows(uow, "unsettled", audit, limit=limit, after=after)]
 
     async def settle(
         self, uow: UnitOfWork, audit: Audited, external_ids: Collection[str], real: Collection[str]

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeAlias
 
 from tieline.ports.clock import Clock
-from tieline.ports.errors import ConflictError, CrmError, LeaseLostError
+from tieline.ports.errors import BrakedError, ConflictError, CrmError, LeaseLostError
 from tieline.ports.jobs import Handler, Wake, WakeKind
 from tieline.ports.store import Lane, Lease
 from tieline.worker.lane import LeaseKeeper, held_lane
@@ -39,6 +39,7 @@ class RunBook(Protocol):
     ) -> None: ...
     async def succeed(self, lease: Lease, run: Any) -> None: ...
     async def fail(self, lease: Lease, run: Any, reason: str) -> None: ...
+    async def brake(self, lease: Lease, run: Any, reason: str) -> None: ...
 
 
 RunFlow: TypeAlias = Callable[[Any, Lease], Awaitable[None]]
@@ -134,6 +135,8 @@ class Jobs:
                 case StopApp(reason):
                     await self._flows.stop_app(wake.org_id, wake.app_id, reason)
                     await self._runs.fail(lease, run, reason)
+        except BrakedError as error:
+            await self._runs.brake(lease, run, str(error))
         except self._flows.refusals as error:
             await self._runs.fail(lease, run, str(error))
         else:

@@ -13,6 +13,8 @@ from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.audit import AuditFlow
+from tieline.flows.brake import Braking
+from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.creating import CreatingFlow
 from tieline.flows.inbound import InboundFlow, InboundRun
@@ -24,6 +26,7 @@ from tieline.ports.jobs import Wake, WakeKind
 from tieline.ports.store import Lane, Lease
 from tieline.store.apps import UnknownAppError
 from tieline.store.audit import PostgresAudits
+from tieline.store.brake import PostgresBrakes
 from tieline.store.runs import Run
 from tieline.worker.jobs import Flows, Jobs
 from tieline.worker.queue import PgQueue
@@ -55,11 +58,13 @@ class WiredFlows:
         self._tieline = tieline
         self._live_sessions: dict[tuple[object, ...], tuple[datetime, CrmSession]] = {}
         store, clock, ids = tieline.store, tieline.clock, tieline.ids
-        self._inbound = InboundFlow(store, clock, ids)
-        self._audit = AuditFlow(store, PostgresAudits(), self._inbound, clock, ids)
-        self._outbound = OutboundFlow(store, clock, ids)
+        braking = Braking(PostgresBrakes(), store, clock, ids)
+        outbound_brake = OutboundBrake(braking)
+        self._inbound = InboundFlow(store, clock, ids, braking)
+        self._audit = AuditFlow(store, PostgresAudits(), self._inbound, braking, clock, ids)
+        self._outbound = OutboundFlow(store, clock, ids, outbound_brake)
         self._activity = ActivityFlow(store, clock)
-        self._creating = CreatingFlow(store, clock, ids)
+        self._creating = CreatingFlow(store, clock, ids, outbound_brake)
         self._analysis = AnalysisFlow(store, self, tieline.merger, clock, ids, self._fresh_read)
 
     def flows(self) -> Flows:

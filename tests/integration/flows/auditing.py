@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -63,8 +64,9 @@ async def work(
 ) -> None:
     """Works on a run until its end, or until something raises."""
     store = store or home.store
-    inbound = InboundFlow(store, home.clock, home.ids)
-    flow = AuditFlow(store, PostgresAudits(), inbound, home.clock, home.ids, page_size=page_size)
+    braking = replace(home.braking, store=store)
+    inbound = InboundFlow(store, home.clock, home.ids, braking)
+    flow = AuditFlow(store, PostgresAudits(), inbound, braking, home.clock, home.ids, page_size=page_size)
     async with home.lane(Lane.BACKFILL) as lease:
         run = InboundRun(await home.app(), await home.org(), await home.session(), lease, run_id, full=True)
         await flow.run(run, await home.schema(), calculated=calculated)

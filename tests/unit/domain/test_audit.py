@@ -17,9 +17,8 @@ from tieline.domain.audit import (
     compare,
     read_until,
     settled,
-    suddenly_gone,
 )
-from tieline.domain.audit_report import NAMED, gone_note, report
+from tieline.domain.audit_report import NAMED, report
 from tieline.domain.changes import Base, Held, PairState, Sent
 from tieline.domain.changeset import Changeset, LinkState, LinkStatus
 from tieline.domain.crm_schema import CrmField, CrmKind
@@ -192,24 +191,6 @@ def test_only_what_the_ordinary_plan_changed_was_a_finding() -> None:
     gone = replace(looked, status=LinkStatus.MISSING)
     assert settled(["r1", "r2"], {"r1": before}, Changeset(links=[gone])) == {"r1"}
     assert settled(["r1"], {}, Changeset(links=[looked])) == {"r1"}
-
-
-@pytest.mark.parametrize(
-    ("unlisted", "open_links", "gone"),
-    [
-        (0, 0, False),
-        (50, 50, False),
-        (51, 51, True),
-        (51, 254, True),
-        (51, 255, False),
-        (2_000, 100_000, False),
-    ],
-)
-def test_a_crm_that_shows_far_fewer_records_is_not_believed(
-    unlisted: int, open_links: int, gone: bool
-) -> None:
-    assert suddenly_gone(unlisted, open_links) is gone
-    assert str(unlisted) in gone_note("app_1", "Sales", unlisted, open_links).message
 
 
 def test_a_report_names_twenty_records_and_every_cause() -> None:
