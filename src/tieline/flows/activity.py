@@ -12,6 +12,7 @@ from tieline.domain.activities import ConversationType
 from tieline.domain.changeset import Changeset, IssueNote, LinkStatus
 from tieline.flows.analysis import activity_hash
 from tieline.flows.configuration import failed_cause, failed_note
+from tieline.flows.tally import Tally
 from tieline.ports.clock import Clock
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import ActivityRef, Capability, CrmSession
@@ -23,7 +24,7 @@ from tieline.ports.errors import (
     RecordRejectedError,
     TransientError,
 )
-from tieline.ports.store import Lease, Origin, Store, UnitOfWork
+from tieline.ports.store import Lease, Store, UnitOfWork
 from tieline.ports.work import ActivityRow, Conversation
 
 _BATCH = 50
@@ -45,37 +46,49 @@ class ActivityFlow:
         self._store = store
         self._clock = clock
 
-    async def run(self, app: AppConfig, session: CrmSession, lease: Lease) -> LogResult:
+    async def run(
+        self, app: AppConfig, session: CrmSession, lease: Lease, tally: Tally | None = None
+    ) -> LogResult:
         """One batch. Raises the errors of ports.errors that concern the whole connection."""
+        tally = tally or Tally()
         async with self._store.transaction(lease) as uow:
             full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
             if full.completed_at is None:
                 return LogResult()  # Nothing is logged before the first read has completed.
             due = await uow.work.due_activities(app.org_id, app.tenant_key, _BATCH, self._clock.now())
+            if due:
+                await tally.begin(uow, app.org_id, app.app_id)
         written = 0
         for row in due:
-            written += await _Logging(self._store, self._clock, app, session, lease).one(row)
+            written += await _Logging(self._store, self._clock, app, session, lease, tally).one(row)
         return LogResult(len(due), written)
 
 
 class _Logging:
     """One activity at a time."""
 
-    def __init__(self, store: Store, clock: Clock, app: AppConfig, session: CrmSession, lease: Lease) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, app: AppConfig, session: CrmSession, lease: Lease, tally: Tally
+    ) -> None:
         self._store, self._clock, self._app, self._session, self._lease = store, clock, app, session, lease
+        self._tally, self._origin = tally, tally.origin(app.app_id)
 
     async def one(self, row: ActivityRow) -> bool:
         """Whether something was written."""
+        self._tally.add(looked=1)
         prepared = await self._prepare(row)
         if prepared is None:
+            self._tally.add(skipped=1)
             return False
         row, conversation = prepared
         try:
             ref = await self._write(row, conversation)
         except RecordGoneError as error:
+            self._tally.failed(error)
             await self._record_gone(row, error)
             return False
         except RecordRejectedError as error:
+            self._tally.failed(error)
             await self._block(row, str(error))
             return False
         except CredentialsInvalidError:
@@ -84,6 +97,7 @@ class _Logging:
             await self._postpone(row, error)
             raise
         await self._done(row, conversation, ref)
+        self._tally.add(**{"created" if row.activity_id is None else "changed": 1})
         return True
 
     async def _prepare(self, row: ActivityRow) -> tuple[ActivityRow, Conversation] | None:
@@ -146,7 +160,7 @@ class _Logging:
         async with self._store.transaction(self._lease) as uow:
             await uow.work.save_activity(done)
             changes = Changeset(closed_causes=[_cause(row), failed_cause(self._app, "activity")])
-            await uow.apply(self._app.org_id, changes, Origin(self._app.app_id))
+            await uow.apply(self._app.org_id, changes, self._origin)
 
     async def _target(self, uow: UnitOfWork, row: ActivityRow) -> str | None:
         contacts = await uow.contacts(self._app.org_id, [row.contact_id], lock=False)
@@ -196,20 +210,23 @@ class _Logging:
         """
         if row.activity_id is not None:
             await self._save(replace(row, status="dropped", due_at=None))
+            self._tally.add(skipped=1)
             return
         async with self._store.transaction(self._lease) as uow:
             links = await uow.links(self._app.org_id, row.tenant_key, [row.external_id], lock=True)
             reread = [replace(link, needs_read=True) for link in links.values()]
             stored = await self._stored(uow, row)
             changes = Changeset(tenant_key=row.tenant_key, links=reread)
-            await uow.apply(self._app.org_id, changes, Origin(self._app.app_id))
+            await uow.apply(self._app.org_id, changes, self._origin)
         if row.attempts >= MAX_ATTEMPTS:
             await self._block(row, str(error))
             return
+        self._tally.add(waiting=1)
         later = self._clock.now() + timedelta(seconds=60)
         await self._save(replace(row, intent_at=stored.intent_at, due_at=later, attempts=row.attempts + 1))
 
     async def _block(self, row: ActivityRow, why: str) -> None:
+        self._tally.add(refused=1)
         note = IssueNote(
             cause=_cause(row),
             kind="activity_refused",
@@ -221,9 +238,10 @@ class _Logging:
         )
         async with self._store.transaction(self._lease) as uow:
             await uow.work.save_activity(replace(row, status="blocked", due_at=None))
-            await uow.apply(self._app.org_id, Changeset(issues=[note]), Origin(self._app.app_id))
+            await uow.apply(self._app.org_id, Changeset(issues=[note]), self._origin)
 
     async def _postpone(self, row: ActivityRow, error: CrmError) -> None:
+        self._tally.add(waiting=1)
         now = self._clock.now()
         until = now + timedelta(seconds=min(2.0 * 2 ** min(row.attempts, 9), 600.0))
         if isinstance(error, RateLimitedError):
@@ -234,7 +252,7 @@ class _Logging:
             await uow.work.save_activity(replace(stored, due_at=until, attempts=attempts))
             note = failed_note(self._app, "activity", error)
             if note is not None:
-                await uow.apply(self._app.org_id, Changeset(issues=[note]), Origin(self._app.app_id))
+                await uow.apply(self._app.org_id, Changeset(issues=[note]), self._origin)
 
     async def _stored(self, uow: UnitOfWork, row: ActivityRow) -> ActivityRow:
         found: Sequence[ActivityRow] = await uow.work.activities_of(row.key)

@@ -7,31 +7,23 @@ worker that dies leaves it either done or to be done.
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from tieline.domain.board import Board, Known
+from tieline.domain.analysis_mapping import merge_fields
 from tieline.domain.changeset import Changeset, ContactState, IssueNote, NewContact
-from tieline.domain.mapping import Policy
-from tieline.domain.merging import keep_both
 from tieline.domain.phones import Unusable, normalise
-from tieline.domain.plan_analysis import (
-    Analysed,
-    AnalysisPlan,
-    AnalysisRules,
-    Answer,
-    MergeNeeded,
-    plan_analysis,
-)
-from tieline.domain.update_modes import UpdateMode
 from tieline.flows.configuration import field_mappings
-from tieline.ports.clock import Clock, Ids, to_ms
+from tieline.flows.mapping_analysis import AnalysisMapper
+from tieline.flows.tally import Tally
+from tieline.ports.answers import Answers
+from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.errors import ConflictError
 from tieline.ports.jobs import Wake, WakeKind
-from tieline.ports.llm import LlmError, MergeRequest, TextMerger
-from tieline.ports.store import Origin, Store, UnitOfWork
+from tieline.ports.llm import MergeModel
+from tieline.ports.store import Store, UnitOfWork
 from tieline.ports.work import ActivityRow, Conversation
 
 # Long enough for a batch with a model; a worker that dies keeps its few conversations waiting no longer than this.
@@ -60,6 +52,7 @@ class _Context:
     org: OrgConfig
     app: AppConfig | None
     token: str
+    tally: Tally
 
 
 class AnalysisFlow:
@@ -69,39 +62,45 @@ class AnalysisFlow:
         self,
         store: Store,
         config: OrgReader,
-        merger: TextMerger,
+        merger: MergeModel,
         clock: Clock,
         ids: Ids,
         fresh_read: FreshRead,
+        answers: Answers | None = None,
     ) -> None:
         self._store = store
         self._config = config
-        self._merger = merger
+        self._mapper = AnalysisMapper(store, merger, answers)
         self._clock = clock
         self._ids = ids
         self._fresh_read = fresh_read
 
-    async def run(self, org_id: str) -> int:
+    async def run(self, org_id: str, tally: Tally | None = None) -> int:
         """One batch; returns how many conversations were due. A conversation that fails does not hold up the others."""
         now = self._clock.now()
         context = _Context(
-            await self._config.org(org_id), await self._config.linked_app(org_id), self._ids.new("claim")
-        )
+            await self._config.org(org_id), await self._config.linked_app(org_id), self._ids.new("claim"),
+            tally or Tally(),
+        )  # fmt: skip
         async with self._store.transaction() as uow:
             due = await uow.work.claim_conversations(org_id, context.token, _BATCH, now, now + CLAIM_LASTS)
+            if due:
+                await context.tally.begin(uow, org_id, context.app.app_id if context.app else None)
         for conversation in due:
             await self._one(context, conversation)
         return len(due)
 
     async def _one(self, context: _Context, conversation: Conversation) -> None:
+        context.tally.add(looked=1)
         try:
             await self._process(context, conversation)
         except Exception as error:
+            context.tally.failed(error)
             await self._failed(context, conversation, error)
             return
         async with self._store.transaction() as uow:
             done = Changeset(closed_causes=[_failed_cause(conversation)])
-            await uow.apply(conversation.key.org_id, done, Origin())
+            await uow.apply(conversation.key.org_id, done, context.tally.origin())
             await uow.work.finish_conversation(
                 conversation.key, context.token, conversation.revision, again_at=None
             )
@@ -112,7 +111,9 @@ class AnalysisFlow:
             return
         if conversation.analysis and conversation.analysis_version is not None:
             await self._look_at_crm_first(context, contact)
-            await self._map(context, conversation, contact.contact_id)
+            await self._mapper.apply(
+                context.org, context.app, conversation, contact.contact_id, context.tally
+            )
         await self._want_activity(context, conversation, contact.contact_id)
 
     # the contact
@@ -165,7 +166,8 @@ class AnalysisFlow:
         if number is None or not conversation.has_number:
             return None
         contact = NewContact(self._ids.new("contact"), number)
-        await uow.apply(conversation.key.org_id, Changeset(new_contacts=[contact]), Origin())
+        await uow.apply(conversation.key.org_id, Changeset(new_contacts=[contact]), context.tally.origin())
+        context.tally.add(created=1)
         return ContactState(contact.contact_id, number)
 
     def _number(self, context: _Context, conversation: Conversation) -> str | None:
@@ -191,60 +193,6 @@ class AnalysisFlow:
 
     def _crm_was_silent(self, error: Exception) -> None:
         """Nothing to do: the push reads again before it writes, and goes through the table."""
-
-    # the mappings
-
-    async def _map(self, context: _Context, conversation: Conversation, contact_id: str) -> None:
-        answers: dict[MergeNeeded, Answer] = {}
-        for _ in range(_TRIES * 4):
-            try:
-                async with self._store.transaction() as uow:
-                    plan, changes = await self._plan(uow, context, conversation, contact_id, answers)
-                    if not plan.needs:
-                        await uow.apply(conversation.key.org_id, changes, Origin())
-                        await uow.work.save_applications(conversation.key, plan.applications)
-                        return
-            except ConflictError:
-                continue
-            for need in plan.needs:
-                answers[need] = await self._merged(context, need)
-        raise ConflictError(
-            f"conversation {conversation.key.ref}: its fields kept changing while they were merged"
-        )
-
-    async def _plan(
-        self, uow: UnitOfWork, context: _Context, conversation: Conversation, contact_id: str,
-        answers: dict[MergeNeeded, Answer],
-    ) -> tuple[AnalysisPlan, Changeset]:  # fmt: skip
-        org_id = conversation.key.org_id
-        # The newest analysis counts, also for a worker that was frozen while another one came.
-        conversation = await uow.work.conversation(conversation.key, lock=True) or conversation
-        contacts = await uow.contacts(org_id, [contact_id], lock=True)
-        contact = contacts[contact_id]
-        causes = await uow.open_causes(org_id, "", [], [contact.contact_id])
-        board = Board(Known(contacts={contact.contact_id: contact}, open_causes=causes), "", str)
-        said = Analysed(
-            conversation.key.ref, to_ms(conversation.counts_as_of), conversation.analysis_version or "",
-            conversation.analysis,
-        )  # fmt: skip
-        earlier = await uow.work.applications(conversation.key)
-        plan = plan_analysis(board, contact.contact_id, said, _rules(context), earlier, answers)
-        changes = board.changeset()
-        dirtying = [replace(change, mark_dirty=True) for change in changes.contact_changes]
-        return plan, replace(changes, contact_changes=dirtying)
-
-    async def _merged(self, context: _Context, need: MergeNeeded) -> Answer:
-        spec = context.org.fields[need.field_name]
-        engine = self._merger.engine
-        try:
-            text = await self._merger.merge(
-                MergeRequest(need.field_name, spec.description, need.old, need.new)
-            )
-        except LlmError as error:
-            return Answer(keep_both(need.old, need.new), f"{engine} failed ({error}); both texts kept")
-        if not text.strip():
-            return Answer(keep_both(need.old, need.new), f"{engine} answered nothing; both texts kept")
-        return Answer(text, engine)
 
     # the activity
 
@@ -278,6 +226,7 @@ class AnalysisFlow:
     async def _failed(self, context: _Context, conversation: Conversation, error: Exception) -> None:
         """Comes back later; after the last attempt it stays as an issue, and nothing is lost."""
         last = conversation.attempts >= MAX_ATTEMPTS
+        context.tally.add(**{"refused" if last else "waiting": 1})
         wait = timedelta(seconds=min(2.0 ** min(conversation.attempts, 9), 600.0))
         again_at = None if last else self._clock.now() + wait
         async with self._store.transaction() as uow:
@@ -290,7 +239,7 @@ class AnalysisFlow:
                     contact_id=conversation.contact_id,
                     severity="error",
                 )
-                await uow.apply(conversation.key.org_id, Changeset(issues=[note]), Origin())
+                await uow.apply(conversation.key.org_id, Changeset(issues=[note]), context.tally.origin())
             await uow.work.finish_conversation(
                 conversation.key, context.token, conversation.revision, again_at=again_at
             )
@@ -305,18 +254,7 @@ def activity_hash(conversation: Conversation) -> str:
     return hashlib.sha256(repr(conversation.activity()).encode()).hexdigest()
 
 
-def _rules(context: _Context) -> AnalysisRules:
-    app = context.app
-    inbound = field_mappings(app.crm_config.get("inbound_sync_mappings") or ()) if app else []
-    return AnalysisRules(
-        mappings=context.org.analysis_mappings,
-        fields=context.org.fields,
-        time_zone=app.dates_zone if app else "UTC",
-        inbound_policies={m.field_name: m.policy or Policy.CRM_WINS for m in inbound},
-    )
-
-
 def _merges_outbound(app: AppConfig, org: OrgConfig) -> bool:
-    merged = {m.field_name for m in org.analysis_mappings if m.update_mode is UpdateMode.MERGE}
+    merged = merge_fields(org.analysis_mappings)
     outbound = field_mappings(app.crm_config.get("outbound_sync_mappings") or ())
     return any(m.field_name in merged for m in outbound)

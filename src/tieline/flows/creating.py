@@ -30,6 +30,7 @@ from tieline.domain.plan_creating import (
 from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import effective
 from tieline.flows.inbound import InboundFlow, InboundRun
+from tieline.flows.tally import Tally
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.creating import CreationRow
@@ -42,7 +43,7 @@ from tieline.ports.errors import (
     RateLimitedError,
     TransientError,
 )
-from tieline.ports.store import Lease, Origin, Store, UnitOfWork
+from tieline.ports.store import Lease, Store, UnitOfWork
 
 _BATCH = 50
 _TRIES = 5
@@ -76,9 +77,16 @@ class CreatingFlow:
         self._brake = brake
 
     async def run(
-        self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
+        self,
+        app: AppConfig,
+        org: OrgConfig,
+        session: CrmSession,
+        lease: Lease,
+        schema: CrmSchema,
+        tally: Tally | None = None,
     ) -> CreateResult:
         """One batch. Raises the errors of ports.errors that concern the whole connection, and ConfigurationError."""
+        tally = tally or Tally()
         needed = {Capability.CREATE, Capability.FIND_BY_PHONE}
         if not app.creates_contacts or not needed <= session.connector.spec.capabilities:
             return CreateResult()
@@ -91,7 +99,9 @@ class CreatingFlow:
                 due = await self._brake.due_creations(uow, app, lease, _BATCH)
             else:
                 due = await uow.creations.due(app.org_id, app.tenant_key, _BATCH, self._clock.now())
-        creating = _Creating(self._store, self._clock, self._ids, app, org, session, lease, schema)
+            if due:
+                await tally.begin(uow, app.org_id, app.app_id)
+        creating = _Creating(self._store, self._clock, self._ids, app, org, session, lease, schema, tally)
         created = 0
         for row in due:
             created += await creating.one(row)
@@ -103,8 +113,9 @@ class _Creating:
 
     def __init__(
         self, store: Store, clock: Clock, ids: Ids, app: AppConfig, org: OrgConfig, session: CrmSession,
-        lease: Lease, schema: CrmSchema,
+        lease: Lease, schema: CrmSchema, tally: Tally,
     ) -> None:  # fmt: skip
+        self._tally, self._origin = tally, tally.origin(app.app_id)
         self._store, self._clock, self._ids = store, clock, ids
         self._app, self._org, self._session, self._lease, self._schema = app, org, session, lease, schema
         how = effective(app, org, schema)
@@ -116,16 +127,23 @@ class _Creating:
 
     async def one(self, row: CreationRow) -> bool:
         """Whether a record was created."""
+        before = self._tally.counts["refused"] + self._tally.counts["waiting"]
         try:
-            return await self._one(row)
+            created = await self._one(row)
         except CredentialsInvalidError:
             raise
         except (TransientError, RateLimitedError) as error:
+            self._tally.add(looked=1, waiting=1)
             await self._postpone(row, error)
             raise
         except CrmError as error:
+            self._tally.failed(error)
+            self._tally.add(looked=1)
             await self._block(row, f"the CRM refused it: {error}")
             return False
+        settled = created or self._tally.counts["refused"] + self._tally.counts["waiting"] > before
+        self._tally.add(looked=1, created=int(created), skipped=int(not settled))
+        return created
 
     async def _one(self, row: CreationRow) -> bool:
         stand = await self._stand(row)
@@ -137,6 +155,7 @@ class _Creating:
                 await self._block(row, why)
                 return False
             case RecordMissing():
+                self._tally.add(waiting=1)
                 await self._save(replace(row, due_at=self._clock.now() + _AFTER_SWEEP))
                 return False
             case HeldHere(ids):
@@ -147,6 +166,7 @@ class _Creating:
     async def _ask_crm(self, row: CreationRow, contact: ContactState) -> bool:
         settled_at = self._settled_at(row)
         if settled_at is not None and settled_at > self._clock.now():
+            self._tally.add(waiting=1)
             await self._save(replace(row, due_at=settled_at))
             return False
         numbers = {contact.phone_number}
@@ -266,7 +286,7 @@ class _Creating:
             if contact_id != row.contact_id:
                 await uow.creations.move(row, contact_id, self._clock.now())
                 changes = Changeset(closed_causes=[_cause(row)])
-                await uow.apply(row.org_id, changes, Origin(self._app.app_id))
+                await uow.apply(row.org_id, changes, self._origin)
                 return None
             primary = board.primaries.get(contact_id)
             if primary is not None:
@@ -309,12 +329,13 @@ class _Creating:
     async def _finish(self, uow: UnitOfWork, row: CreationRow, board: Board) -> None:
         """The contact has its record, or needs none any more; what waited for it can be logged."""
         changes = replace(board.changeset(), closed_causes=[_cause(row)])
-        await uow.apply(row.org_id, changes, Origin(self._app.app_id))
+        await uow.apply(row.org_id, changes, self._origin)
         done = replace(row, status="done", intent_at=None, intent=None, due_at=None, attempts=0)
         await uow.creations.save(done)
         await uow.creations.release_activities(row.org_id, row.tenant_key, self._clock.now())
 
     async def _block(self, row: CreationRow, why: str) -> None:
+        self._tally.add(refused=1)
         note = IssueNote(
             cause=_cause(row),
             kind="record_not_created",
@@ -326,7 +347,7 @@ class _Creating:
         async with self._store.transaction(self._lease) as uow:
             blocked = replace(row, status="blocked", due_at=None, intent_at=None, intent=None, attempts=0)
             await uow.creations.save(blocked)
-            await uow.apply(row.org_id, Changeset(issues=[note]), Origin(self._app.app_id))
+            await uow.apply(row.org_id, Changeset(issues=[note]), self._origin)
 
     async def _postpone(self, row: CreationRow, error: CrmError) -> None:
         """Comes back later, with the intent as it was saved last."""

@@ -25,6 +25,7 @@ from tieline.flows.configuration import (
 )
 from tieline.flows.known import known_of_links, sweep_soon
 from tieline.flows.overwritten import note_overwritten
+from tieline.flows.tally import Tally
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import CrmSession, Page, Refused, WriteOutcome, Written
@@ -56,6 +57,7 @@ class PushResult:
     looked: int = 0
     written: int = 0
     refused: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class _Push:
     lease: Lease
     how: Effective
     fields: Mapping[str, CrmField]
+    tally: Tally
+
+    @property
+    def origin(self) -> Origin:
+        return self.tally.origin(self.app.app_id)
 
 
 class OutboundFlow:
@@ -77,16 +84,23 @@ class OutboundFlow:
         self._brake = brake
 
     async def push(
-        self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
+        self,
+        app: AppConfig,
+        org: OrgConfig,
+        session: CrmSession,
+        lease: Lease,
+        schema: CrmSchema,
+        tally: Tally | None = None,
     ) -> PushResult:
         """One batch of dirty links. `looked` is 0 when there are none. Raises the errors of ports.errors."""
+        tally = tally or Tally()
         try:
-            return await self._pass(app, org, session, lease, schema)
+            return await self._pass(app, org, session, lease, schema, tally)
         except SchemaDriftError:
             # The schema that we hold is older than the CRM's: what it no longer carries rests, the others go through.
             live = await session.run(session.connector.describe())
             await self._note_drift(app, org, lease, live)
-            return await self._pass(app, org, session, lease, live)
+            return await self._pass(app, org, session, lease, live, tally)
 
     async def _note_drift(self, app: AppConfig, org: OrgConfig, lease: Lease, live: CrmSchema) -> None:
         notes = drift_notes(app, effective(app, org, live))
@@ -95,10 +109,16 @@ class OutboundFlow:
                 await uow.apply(app.org_id, Changeset(issues=notes), Origin(app.app_id))
 
     async def _pass(
-        self, app: AppConfig, org: OrgConfig, session: CrmSession, lease: Lease, schema: CrmSchema
+        self,
+        app: AppConfig,
+        org: OrgConfig,
+        session: CrmSession,
+        lease: Lease,
+        schema: CrmSchema,
+        tally: Tally,
     ) -> PushResult:
         how = effective(app, org, schema)
-        push = _Push(app, session, lease, how, {f.name: f for f in how.crm_fields(schema)})
+        push = _Push(app, session, lease, how, {f.name: f for f in how.crm_fields(schema)}, tally)
         spec = session.connector.spec
         async with self._store.transaction(lease) as uow:
             full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
@@ -109,15 +129,24 @@ class OutboundFlow:
                 dirty = await self._brake.dirty_links(uow, app, lease, how.mapping.pairs, batch)
             else:
                 dirty = await uow.dirty_links(app.org_id, app.tenant_key, batch, self._clock.now())
+            if dirty:
+                await tally.begin(uow, app.org_id, app.app_id)
         if not dirty:
             return PushResult()
         try:
-            return await self._write_fresh(push, dirty)
+            result = await self._write_fresh(push, dirty)
         except (CredentialsInvalidError, SchemaDriftError):
             raise
         except CrmError as error:
+            tally.add(looked=len(dirty), waiting=len(dirty))
             await self._postpone(push, dirty, error)
             raise
+        idle = result.looked - result.written - result.refused - result.waiting
+        tally.add(
+            looked=result.looked, changed=result.written, refused=result.refused, waiting=result.waiting
+        )
+        tally.add(skipped=idle)
+        return result
 
     async def _write_fresh(self, push: _Push, dirty: Sequence[str]) -> PushResult:
         """Re-reads, plans, commits what is in flight, writes. Reads again if the write would leave so late that the
@@ -155,7 +184,7 @@ class OutboundFlow:
                     plan = plan_outbound(links, records, known, rules, lambda: self._ids.new("contact"))
                     gone = absent_notes(app, plan.drifted)
                     changes = replace(plan.changeset, issues=[*plan.changeset.issues, *gone])
-                    await uow.apply(app.org_id, changes, Origin(app.app_id))
+                    await uow.apply(app.org_id, changes, push.origin)
                     if any(link.external_id not in records for link in links):
                         await sweep_soon(uow, app.org_id, app.app_id, app.tenant_key)
                 return {write.patch.external_id: write for write in plan.writes}
@@ -182,7 +211,7 @@ class OutboundFlow:
                     known = await known_of_links(uow, app.org_id, app.app_id, app.tenant_key, list(writes))
                     changes = settle(answers, writes, known, rules, lambda: self._ids.new("contact"), expired)
                     healed = [*changes.closed_causes, failed_cause(app, "push")]
-                    await uow.apply(app.org_id, replace(changes, closed_causes=healed), Origin(app.app_id))
+                    await uow.apply(app.org_id, replace(changes, closed_causes=healed), push.origin)
                     if any(isinstance(answer, Denied) and answer.gone for answer in answers):
                         await sweep_soon(uow, app.org_id, app.app_id, app.tenant_key)
                 break
@@ -192,8 +221,11 @@ class OutboundFlow:
         confirmed = {a.external_id: writes[a.external_id] for a in answers if isinstance(a, Confirmed)}
         await note_overwritten(
             self._store, push.lease, push.session, app, push.how.mapping, push.fields, confirmed,
-            lambda: self._ids.new("contact"),
+            lambda: self._ids.new("contact"), push.origin,
         )  # fmt: skip
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                push.tally.failed(outcome.error)
         both = zip(answers, outcomes, strict=True)
         again = [a.external_id for a, o in both if isinstance(a, Denied) and a.again and not _is_drift(o)]
         if again:
@@ -202,7 +234,7 @@ class OutboundFlow:
         if drift is not None:
             raise drift
         written = sum(isinstance(answer, Confirmed) for answer in answers)
-        return PushResult(looked, written, len(answers) - written)
+        return PushResult(looked, written, len(answers) - written - len(again), len(again))
 
     def _rules(self, push: _Push, page: Page) -> OutboundRules:
         now = to_ms(self._clock.now())
@@ -218,7 +250,7 @@ class OutboundFlow:
         note = failed_note(push.app, "push", error)
         if note is not None:
             async with self._store.transaction(push.lease) as uow:
-                await uow.apply(push.app.org_id, Changeset(issues=[note]), Origin(push.app.app_id))
+                await uow.apply(push.app.org_id, Changeset(issues=[note]), push.origin)
 
     async def _postpone_links(
         self, push: _Push, external_ids: Sequence[str], wait_s: float, *, counted: bool = True

@@ -30,6 +30,7 @@ async def note_overwritten(
     fields: Mapping[str, CrmField],
     writes: Mapping[str, PlannedWrite],
     new_id: Callable[[], str],
+    origin: Origin,
 ) -> None:
     """Looks at the fields that these confirmed writes set, in one batched read."""
     histories = await _histories(session, fields, writes)
@@ -41,7 +42,7 @@ async def note_overwritten(
                 known = await known_of_links(uow, app.org_id, app.app_id, app.tenant_key, list(writes))
                 changes = plan_overwritten(writes, histories, known, mapping, app.tenant_key, new_id)
                 if changes:
-                    await uow.apply(app.org_id, changes, Origin(app.app_id))
+                    await uow.apply(app.org_id, changes, origin)
             return
         except ConflictError:
             if attempt + 1 == _TRIES:

@@ -128,9 +128,18 @@ class UnitOfWork(Protocol):
         """External ids of open links that may have something to push, longest waiting first."""
 
     async def postpone_push(
-        self, org_id: str, tenant_key: str, external_ids: Collection[str], until: datetime
+        self,
+        org_id: str,
+        tenant_key: str,
+        external_ids: Collection[str],
+        until: datetime,
+        *,
+        counted: bool = True,
     ) -> None:
-        """Lets these links wait; raises their attempts."""
+        """Lets these links wait; `counted`: it was an attempt, and not one that the CRM put off."""
+
+    async def begin_pass(self, org_id: str, app_id: str | None, kind: str, run_id: str) -> None:
+        """Opens the run of a pass that found something to do (`kind`: outbound, creating, activity, analysis)."""
 
     async def add_counts(self, org_id: str, run_id: str, counts: Mapping[str, int], requests: int) -> None:
         """Adds to a run's counts and requests sent."""

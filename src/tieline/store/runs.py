@@ -63,6 +63,8 @@ class Run:
     started_at: datetime | None
     finished_at: datetime | None
     effects: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    engine: str | None = None
 
     @property
     def in_flight(self) -> bool:

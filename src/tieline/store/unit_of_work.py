@@ -25,6 +25,7 @@ from tieline.ports.store import Lease, Origin, ReadState
 from tieline.store import merge_writes, rows
 from tieline.store.creations import PostgresCreations
 from tieline.store.leases import check
+from tieline.store.passes import begin_pass
 from tieline.store.pool import Connection, Pool, Queries
 from tieline.store.runs import add_progress
 from tieline.store.statistics import Statistics
@@ -173,11 +174,26 @@ class PostgresUnitOfWork:
         return [row["external_id"] for row in await self._run("dirty_links", key)]
 
     async def postpone_push(
-        self, org_id: str, tenant_key: str, external_ids: Collection[str], until: datetime
+        self,
+        org_id: str,
+        tenant_key: str,
+        external_ids: Collection[str],
+        until: datetime,
+        *,
+        counted: bool = True,
     ) -> None:
-        """Lets these links wait; raises their attempts."""
-        key = {"org_id": org_id, "tenant_key": tenant_key, "external_ids": list(external_ids), "until": until}
-        await self._run("postpone_push", key, rows=False)
+        """Lets these links wait; `counted`: it was an attempt, and not one that the CRM put off."""
+        values = {
+            "org_id": org_id,
+            "tenant_key": tenant_key,
+            "external_ids": list(external_ids),
+            "until": until,
+        }
+        await self._run("postpone_push", {**values, "attempts": int(counted)}, rows=False)
+
+    async def begin_pass(self, org_id: str, app_id: str | None, kind: str, run_id: str) -> None:
+        """Opens the run of a pass that found something to do."""
+        await begin_pass(self.connection, org_id, app_id, kind, run_id)
 
     async def add_counts(self, org_id: str, run_id: str, counts: Mapping[str, int], requests: int) -> None:
         """Adds to a run's counts and requests sent."""

@@ -179,13 +179,23 @@ class MemoryUnitOfWork:
         return [external_id for _, external_id in found[:limit]]
 
     async def postpone_push(
-        self, org_id: str, tenant_key: str, external_ids: Collection[str], until: datetime
+        self,
+        org_id: str,
+        tenant_key: str,
+        external_ids: Collection[str],
+        until: datetime,
+        *,
+        counted: bool = True,
     ) -> None:
-        """Lets these links wait; raises their attempts."""
+        """Lets these links wait; `counted`: it was an attempt, and not one that the CRM put off."""
         await self._store.point("postpone_push")
         for external_id in external_ids:
             key = (org_id, tenant_key, external_id)
-            self._tables.links[key] = _postponed(self._tables.links[key], until)
+            self._tables.links[key] = _postponed(self._tables.links[key], until, int(counted))
+
+    async def begin_pass(self, org_id: str, app_id: str | None, kind: str, run_id: str) -> None:
+        """No runs of passes are kept."""
+        await self._store.point("begin_pass")
 
     async def add_counts(self, org_id: str, run_id: str, counts: Mapping[str, int], requests: int) -> None:
         """Adds to a run's counts and requests sent."""
@@ -216,8 +226,8 @@ class MemoryUnitOfWork:
         self._tables.wakes[len(self._tables.wakes) + 1] = wake
 
 
-def _postponed(row: LinkRow, until: datetime) -> LinkRow:
-    return LinkRow(replace(row.state, push_attempts=row.state.push_attempts + 1), row.dirty_at, until)
+def _postponed(row: LinkRow, until: datetime, more: int) -> LinkRow:
+    return LinkRow(replace(row.state, push_attempts=row.state.push_attempts + more), row.dirty_at, until)
 
 
 class MemoryStore:

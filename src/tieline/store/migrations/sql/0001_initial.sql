@@ -405,12 +405,15 @@ create table run (
     org_id text not null references organisation,
     run_id text not null,
     app_id text,
-    kind text not null check (kind in ('inbound', 'outbound', 'activity', 'analysis', 'removals',
+    kind text not null check (kind in ('inbound', 'outbound', 'creating', 'activity', 'analysis', 'removals',
         'audit', 'calculated')),                -- 'calculated': an audit of calculated fields alone
     full_read boolean not null default false,
     status text not null check (status in ('queued', 'running', 'succeeded', 'failed', 'braked')),
-    triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook')),
+    triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook',
+        'event')),                              -- 'event': a change of a contact, or a conversation
     counts jsonb not null default '{}',        -- read, created, updated, unchanged, skipped, failed, ...
+    errors jsonb not null default '{}',        -- how many of each class, named in words
+    engine text,                               -- what merged texts in it
     reason text,                               -- why it ended as it did, or what it waits for
     attempts integer not null default 0,       -- times a worker took it up; raised before the work begins
     requests_sent integer not null default 0,
