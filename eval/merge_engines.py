@@ -35,7 +35,7 @@ class MergeEngine:
 
     async def merge(self, asked: Asked) -> tuple[Outcome, Contribution]:
         """The note and what is on the record about it."""
-        when = _when(asked.on)
+        when = When(moment_of(asked.on), asked.on.isoformat())
         need = MergeNeeded(FIELD, asked.old, asked.new, when, self.strategy)
         answered = await self._merging.answer(need, asked.instruction)
         merged = merge_note(need, answered.answer, asked.others)
@@ -89,6 +89,7 @@ def _by_statement(ties: Sequence[Tie]) -> dict[str, list[str]]:
     return found
 
 
-def _when(on: date) -> When:
+def moment_of(on: date) -> Moment:
+    """Noon of that day."""
     noon = datetime.combine(on, time(12), UTC)
-    return When(Moment(int(noon.timestamp() * 1000), f"call_{on:%Y%m%d}"), on.isoformat())
+    return Moment(int(noon.timestamp() * 1000), f"call_{on:%Y%m%d}")

@@ -147,7 +147,11 @@ def _duplicates(case: MergeCase, look: Look) -> int:
     """How many statements too many there are: repeated ones, and repetitions of what the labels call the same."""
     extra = len(look.keys) - len(set(look.keys))
     for index, label in enumerate(case.labels):
-        if not all(one.relation is Relation.SAME and one.of for one in label):
+        if any(not one.of for one in label):
+            continue
+        relations = {one.relation for one in label}
+        # What is the same, or at most takes the other's place, cannot stand beside it.
+        if Relation.SAME not in relations or relations - {Relation.SAME, Relation.SUPERSEDES}:
             continue
         of = set.intersection(*(set(one.of) for one in label))
         mine = {piece.key for piece in pieces(case.new_statements[index])}
