@@ -21,13 +21,14 @@ from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
 from tieline.flows.reviewing import Reviewing
-from tieline.llm.client import openai_merger
-from tieline.llm.offline import OfflineMerger
+from tieline.llm.merge_model import merge_model
+from tieline.llm.models import ModelSpec
+from tieline.llm.offline import OfflineModel
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import Connector, Credentials
 from tieline.ports.jobs import JobQueue
-from tieline.ports.llm import TextMerger
+from tieline.ports.llm import MergeModel, ModelUse
 from tieline.ports.session import OnIdentity, TokenStore
 from tieline.ports.store import Lane
 from tieline.store.accounts import Accounts
@@ -43,7 +44,7 @@ from tieline.store.leases import Leases
 from tieline.store.members import Members
 from tieline.store.merging import ContactMerges
 from tieline.store.pool import Pool, make_pool
-from tieline.store.quota import QuotaBook, rules_for
+from tieline.store.quota import QuotaBook, Quotas, rules_for
 from tieline.store.rate_limit import PostgresGate
 from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
@@ -150,11 +151,12 @@ class Tieline:
     intake: Intake
     runs: Runs
     issues: Issues
+    quotas: Quotas
     merging: ContactMerging
     reviewing: Reviewing
     leases: Leases
     due_work: DueWork
-    merger: TextMerger
+    merger: MergeModel
 
     async def session_for(self, app: AppConfig, lane: Lane) -> HttpSession:
         """A connection to a saved app's CRM. It ends before anything is sent if the tenant is another one."""
@@ -270,6 +272,7 @@ def wire(
         intake=Intake(conversations, clock),
         runs=Runs(pool, jobs, ids),
         issues=issues,
+        quotas=Quotas(pool, clock, sessions.connectors),
         merging=merging,
         reviewing=Reviewing(ReviewDesk(store, apps, jobs), merging, clock),
         leases=Leases(pool),
@@ -284,13 +287,16 @@ def _secrets(settings: Settings) -> Secrets:
     return Secrets.from_file(settings.secret_key_file)
 
 
-def _merger(settings: Settings) -> TextMerger:
+def _merger(settings: Settings) -> MergeModel:
     if settings.model is None:
-        return OfflineMerger()
+        return OfflineModel()
     key = settings.model_api_key
-    return openai_merger(
-        settings.model,
-        base_url=settings.model_base_url,
-        api_key=key.get_secret_value() if key else None,
-        timeout_s=settings.model_timeout_s,
+    return merge_model(
+        ModelSpec(
+            ModelUse.MERGE,
+            settings.model,
+            base_url=settings.model_base_url,
+            api_key=key.get_secret_value() if key else "none",
+            timeout_s=settings.model_timeout_s,
+        )
     )

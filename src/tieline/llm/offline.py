@@ -1,12 +1,10 @@
 """Merging without a model: deterministic, by comparing statements, and labelled as such. Never calls anything."""
 
 from tieline.domain.comparing import ENGINE, compare
-from tieline.domain.merging import append_new
 from tieline.ports.llm import (
     Classified,
     ClassifyRequest,
     LlmRefusedError,
-    MergeRequest,
     ModelUse,
     RewriteRequest,
     Rewritten,
@@ -34,16 +32,3 @@ class OfflineModel:
     async def rewrite(self, request: RewriteRequest) -> Rewritten:
         """Always LlmRefusedError: nothing is written without a model."""
         raise LlmRefusedError("No model is configured that could write the note.")
-
-
-class OfflineMerger:
-    """`TextMerger` for when no model is configured: the old text, and below it what is new in the new one."""
-
-    @property
-    def engine(self) -> str:
-        """Said in runs and in the ledger, so that nobody takes it for a model's work."""
-        return ENGINE
-
-    async def merge(self, request: MergeRequest) -> str:
-        """The instruction is not followed: that would take a model."""
-        return append_new(request.old, request.new)

@@ -1,13 +1,13 @@
 """Conversations and activities as rows of work. Claims expire, so that a worker that dies gives its work back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from tieline.domain.activities import Activity, ConversationDirection, ConversationType, activity_key
 from tieline.domain.evidence import Evidence
-from tieline.domain.plan_analysis import Application
+from tieline.domain.plan_analysis import Application, Contributed
 from tieline.ports.llm import Usage
 
 
@@ -29,7 +29,8 @@ class ConversationKey:
 class Conversation:
     """A conversation as the flows see it. `revision` changes with every update of the row.
 
-    `evidence` is what values of an analysis of our own rest on, by name; a platform gives none.
+    `evidence` is what values of an analysis of our own rest on, by name, and `analysis_origin` who found them
+    (`engine`, `prompt_version`); a platform gives neither.
     """
 
     key: ConversationKey
@@ -53,7 +54,9 @@ class Conversation:
     attempts: int = 0
     created_at: datetime | None = None
     agent_id: str | None = None
+    successful: bool | None = None
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    analysis_origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def other_number(self) -> str | None:
@@ -135,6 +138,11 @@ class Work(Protocol):
 
     async def applications(self, key: ConversationKey) -> Sequence[Application]:
         """What this conversation did to each mapped field so far."""
+
+    async def contributions(
+        self, key: ConversationKey, contact_id: str, field_names: Collection[str]
+    ) -> Sequence[Contributed]:
+        """What the contact's conversations, but for this one, did to these fields; in the order of their ends."""
 
     async def save_applications(self, key: ConversationKey, applications: Sequence[Application]) -> None:
         """Remembers it."""

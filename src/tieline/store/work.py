@@ -1,6 +1,6 @@
 """Implements `ports.work.Work` on a connection with an open transaction. Decides nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from tieline.domain.activities import ConversationDirection, ConversationType
 from tieline.domain.evidence import Evidence
-from tieline.domain.plan_analysis import Application
+from tieline.domain.plan_analysis import Application, Contributed
 from tieline.ports.work import ActivityRow, Conversation, ConversationKey, UsageRow
 from tieline.store.pool import Connection, Queries
 from tieline.store.usage import record_usage
@@ -60,6 +60,15 @@ class PostgresWork:
     async def applications(self, key: ConversationKey) -> Sequence[Application]:
         """What this conversation did so far."""
         return [Application(**row) for row in await self._rows("applications", **_key(key))]
+
+    async def contributions(
+        self, key: ConversationKey, contact_id: str, field_names: Collection[str]
+    ) -> Sequence[Contributed]:
+        """What the contact's other conversations did to these fields."""
+        found = await self._rows(
+            "contributions", **_key(key), contact_id=contact_id, field_names=list(field_names)
+        )
+        return [Contributed(row.pop("ref"), int(row.pop("ended_ms")), Application(**row)) for row in found]
 
     async def save_applications(self, key: ConversationKey, applications: Sequence[Application]) -> None:
         """Remembers it."""
@@ -142,6 +151,8 @@ def conversation_from_row(row: Mapping[str, Any]) -> Conversation:
         attempts=row["attempts"],
         created_at=row["created_at"],
         agent_id=row["agent_id"],
+        successful=row["successful"],
+        analysis_origin=row["analysis_origin"] or {},
         evidence={name: _evidence(raw) for name, raw in (row["evidence"] or {}).items()},
     )
 

@@ -25,7 +25,7 @@ from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.brake import Braking
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow, PushResult
-from tieline.llm.offline import OfflineMerger
+from tieline.llm.offline import OfflineModel
 from tieline.ports.clock import to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import Credentials
@@ -204,7 +204,7 @@ class House:
                 run, await self.schema(), external_ids
             )
 
-        flow = AnalysisFlow(self.store, self, OfflineMerger(), self.clock, self.ids, fresh_read)
+        flow = AnalysisFlow(self.store, self, OfflineModel(), self.clock, self.ids, fresh_read)
         return await flow.run(ORG)
 
     async def log(self) -> int:

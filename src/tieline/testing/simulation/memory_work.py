@@ -1,12 +1,12 @@
 """Conversations and activities of the in-memory store: `ports.work.Work`, as `store/queries/work` has it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from tieline.domain.activities import ConversationDirection, ConversationType
-from tieline.domain.plan_analysis import Application
-from tieline.ports.clock import Clock
+from tieline.domain.plan_analysis import Application, Contributed
+from tieline.ports.clock import Clock, to_ms
 from tieline.ports.work import ActivityRow, Conversation, ConversationKey, UsageRow
 from tieline.testing.simulation.tables import ConversationId, ConversationRow, Tables
 
@@ -80,6 +80,23 @@ class MemoryWork:
         """What this conversation did so far."""
         await self._point("applications")
         return list(self._tables.applications.get(id_of(key), {}).values())
+
+    async def contributions(
+        self, key: ConversationKey, contact_id: str, field_names: Collection[str]
+    ) -> Sequence[Contributed]:
+        """What the contact's other conversations did to these fields."""
+        await self._point("contributions")
+        own = [
+            conversation_of(other, row)
+            for other, row in self._tables.conversations.items()
+            if other != id_of(key) and other[0] == key.org_id and row.contact_id == contact_id
+        ]
+        return [
+            Contributed(one.key.ref, to_ms(one.counts_as_of), application)
+            for one in sorted(own, key=lambda one: (one.counts_as_of, one.key.ref))
+            for application in self._tables.applications.get(id_of(one.key), {}).values()
+            if application.field_name in field_names
+        ]
 
     async def save_applications(self, key: ConversationKey, applications: Sequence[Application]) -> None:
         """Remembers it."""
@@ -171,4 +188,5 @@ def conversation_of(key: ConversationId, row: ConversationRow) -> Conversation:
         attempts=row.attempts,
         created_at=row.created_at,
         agent_id=report.agent_id,
+        successful=report.successful,
     )

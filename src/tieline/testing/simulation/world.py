@@ -21,7 +21,7 @@ from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.intake import Intake
 from tieline.flows.outbound import OutboundFlow
 from tieline.flows.tenancy import TenantMismatchError, mismatch
-from tieline.llm.offline import OfflineMerger
+from tieline.llm.offline import OfflineModel
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import Connector, Credentials, Identity
 from tieline.ports.errors import ConflictError, CrmError, LeaseLostError
@@ -197,7 +197,7 @@ class World:
 
     async def _analysis(self, lease: Lease | None) -> None:
         flow = self.parts.analysis(
-            self.store, _OrgReader(self), OfflineMerger(), self.clock, self.ids, self._fresh_read
+            self.store, _OrgReader(self), OfflineModel(), self.clock, self.ids, self._fresh_read
         )
         for _ in range(_PASSES):
             if not await flow.run(setting.ORG):

@@ -1,0 +1,102 @@
+"""A conversation's contribution taken out of a note again: because it was analysed anew, or is undone.
+
+Its statements go, also when others came after them; what they had superseded or pushed out comes back to its place.
+What another conversation said as well stays. Pure.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from tieline.domain.facts import Contribution, Fact, Moment, Said, moments
+from tieline.domain.merging_facts import fit, place
+from tieline.domain.statements import Piece, compare_key, pieces, render
+
+
+@dataclass(frozen=True, slots=True)
+class _Support:
+    """A fact as the first of the other conversations said it."""
+
+    moment: Moment
+    fact: Fact
+
+
+def take_back(text: str, mine: Contribution, others: Sequence[Said], cap: int, *, lines: bool = False) -> str:
+    """The note without it. `others`: what the other conversations contributed that still stand.
+
+    `lines`: each conversation has a line whatever the others say, so that none of them stands for this one's.
+    """
+    parts = pieces(text)
+    gone: set[int] = set()
+    back: list[_Support] = []
+    for fact in mine.added:
+        index = _find(parts, fact, gone)
+        support = None if lines else _first_to_say(fact.key, others)
+        if index is None or (support is not None and support.fact.dated == parts[index].dated):
+            continue
+        gone.add(index)
+        back += [support] if support else []
+    rest = render(parts, [i for i in range(len(parts)) if i not in gone]) if gone else text
+    back += _suppressed(mine, others)
+    restored = _placed(rest, back, others)
+    return restored if restored == text else fit(restored, cap)[0]
+
+
+def _find(parts: Sequence[Piece], fact: Fact, gone: set[int]) -> int | None:
+    """Where it stands: under its date, else under another, which a person or an earlier conversation gave it."""
+    left = [i for i in range(len(parts)) if i not in gone and parts[i].key == fact.key]
+    return next((i for i in left if parts[i].date == fact.date), left[0] if left else None)
+
+
+def _first_to_say(key: str, others: Sequence[Said]) -> _Support | None:
+    return min(_who_say(key, others), key=lambda one: one.moment, default=None)
+
+
+def _who_say(key: str, others: Sequence[Said]) -> Iterator[_Support]:
+    for other in others:
+        said = other.contribution
+        for fact in said.added:
+            if fact.key == key:
+                yield _Support(other.moment, fact)
+        for tie in said.same:
+            if key in (tie.of.key, compare_key(tie.statement)):
+                yield _Support(other.moment, Fact(tie.statement, said.date))
+
+
+def _suppressed(mine: Contribution, others: Sequence[Said]) -> Iterator[_Support]:
+    """What is not in the note because of it, and of nobody else."""
+    known = moments(others)
+    theirs = [other.contribution for other in others]
+    superseded = {tie.of.key for one in theirs for tie in one.superseded}
+    for tie in mine.superseded:
+        # If a later conversation superseded what superseded it, it is out of date all the same.
+        if tie.of.key not in superseded and compare_key(tie.statement) not in superseded:
+            yield _Support(known.get(tie.of.dated, Moment(0)), tie.of)
+    overflowed = {fact.dated for one in theirs for fact in one.overflowed}
+    for fact in mine.overflowed:
+        if fact.dated not in overflowed:
+            yield _Support(known.get(fact.dated, Moment(0)), fact)
+    said = {fact.key for fact in mine.added}
+    for other in others:
+        for tie in other.contribution.yielded:
+            if tie.of.key in said:
+                yield _Support(other.moment, Fact(tie.statement, other.contribution.date))
+
+
+def _placed(text: str, back: Iterable[_Support], others: Sequence[Said]) -> str:
+    known = moments(others)
+    there = {piece.key for piece in pieces(text)}
+    missing: dict[str, _Support] = {}
+    for one in back:
+        if one.fact.key not in there:
+            missing.setdefault(one.fact.key, one)
+    by_line = groupby(missing.values(), key=lambda one: (one.fact.date, one.moment))
+    # Statements without a date go on top, where the oldest are: the last of them first.
+    for (_, moment), found in sorted(((at, list(some)) for at, some in by_line), key=_last_undated_first):
+        text = place(text, [one.fact for one in found], known, moment)
+    return text
+
+
+def _last_undated_first(line: tuple[tuple[str, Moment], list[_Support]]) -> tuple[bool, tuple[str, Moment]]:
+    (date, moment), _ = line
+    return (not date, (date, moment))

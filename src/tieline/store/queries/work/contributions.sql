@@ -1,0 +1,8 @@
+select c.platform || ':' || c.conversation_id as ref,
+    floor(extract(epoch from coalesce(c.ended_at, c.started_at, c.created_at)) * 1000)::bigint as ended_ms,
+    a.analysis_data_name, a.field_name, a.analysis_version, a.outcome, a.contribution
+from conversation c
+join analysis_application a on a.org_id = c.org_id and a.platform = c.platform and a.conversation_id = c.conversation_id
+where c.org_id = %(org_id)s and c.contact_id = %(contact_id)s and a.field_name = any(%(field_names)s)
+    and (c.platform, c.conversation_id) <> (%(platform)s, %(conversation_id)s)
+order by ended_ms, ref
