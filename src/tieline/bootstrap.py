@@ -16,6 +16,7 @@ import httpx2
 from tieline.config import Settings
 from tieline.connectors.http import HttpSession
 from tieline.connectors.registry import get_connector, with_spec
+from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
@@ -34,6 +35,7 @@ from tieline.ports.store import Lane
 from tieline.store.accounts import Accounts
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
+from tieline.store.brake import BrakeDesk
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
@@ -154,6 +156,7 @@ class Tieline:
     quotas: Quotas
     merging: ContactMerging
     reviewing: Reviewing
+    braking: BrakeAnswers
     leases: Leases
     due_work: DueWork
     merger: MergeModel
@@ -275,6 +278,7 @@ def wire(
         quotas=Quotas(pool, clock, sessions.connectors),
         merging=merging,
         reviewing=Reviewing(ReviewDesk(store, apps, jobs), merging, clock),
+        braking=BrakeAnswers(BrakeDesk(store, jobs, ids), clock),
         leases=Leases(pool),
         due_work=DueWork(pool, jobs),
         merger=_merger(settings),

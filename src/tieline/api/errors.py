@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from tieline.api.responses import error_response
 from tieline.domain.fields import Problem
+from tieline.flows.brake_answers import BrakeOverError, UnknownBrakeError
 from tieline.flows.editing import DuplicateContactError, EditRefusedError, UnknownContactError
 from tieline.flows.intake import IntakeRefusedError
 from tieline.flows.merging_contacts import MergeRefusedError
@@ -38,6 +39,8 @@ _STATUS: dict[type[Exception], int] = {
     MergeRefusedError: 400,
     DecisionRefusedError: 400,
     UnknownIssueError: 404,
+    BrakeOverError: 400,
+    UnknownBrakeError: 404,
 }
 
 

@@ -20,6 +20,7 @@ from tieline.bootstrap import NotMigratedError, Tieline, open_tieline
 from tieline.config import Settings, SettingsError, load
 from tieline.connectors.registry import UnknownProviderError
 from tieline.flows.app_checks import AppRefusedError
+from tieline.flows.brake_answers import BrakeOverError, UnknownBrakeError
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.connecting import TooManyAppsError
 from tieline.flows.editing import EditRefusedError, UnknownContactError
@@ -60,12 +61,12 @@ class CommandError(Exception):
 _CODES: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
     (Exit.USAGE, (SettingsError, SecretError, LlmError)),
     (Exit.NOT_FOUND, (
-        UnknownOrganisationError, UnknownContactError, UnknownIssueError, UnknownProviderError, apps.UnknownAppError,
-        runs.UnknownAppError,
+        UnknownOrganisationError, UnknownContactError, UnknownIssueError, UnknownProviderError, UnknownBrakeError,
+        apps.UnknownAppError, runs.UnknownAppError,
     )),
     (Exit.REFUSED, (
-        AccountError, AppRefusedError, ConfigRefusedError, ConfigurationError, DecisionRefusedError, EditRefusedError,
-        MergeRefusedError, TenantMismatchError, TooManyAppsError, runs.RunInProgressError,
+        AccountError, AppRefusedError, BrakeOverError, ConfigRefusedError, ConfigurationError, DecisionRefusedError,
+        EditRefusedError, MergeRefusedError, TenantMismatchError, TooManyAppsError, runs.RunInProgressError,
     )),
     (Exit.UNAVAILABLE, (CrmError, NotMigratedError, EmbeddedServerError)),
     (Exit.FAILURE, (ConflictError,)),

@@ -11,6 +11,7 @@ from typing import Any, Final
 import phonenumbers
 
 from tieline.domain import instants
+from tieline.domain.brake_settings import brake_problem
 from tieline.domain.configuration import MAX_OPTIONS
 from tieline.domain.fields import Problem
 from tieline.domain.pairs import Policy
@@ -166,6 +167,7 @@ _MEMBERS: Mapping[str, _Check] = {
     "sync_interval_minutes": _interval,
     "audit_interval_hours": _audit_hours,
     "calculated_interval_hours": _audit_hours,
+    "brake": brake_problem,
     "api_reserve_percent": _reserve,
 }
 
