@@ -12,7 +12,7 @@ from tieline.domain.activities import ConversationType
 from tieline.domain.changeset import Changeset, IssueNote, LinkStatus
 from tieline.flows.analysis import activity_hash
 from tieline.flows.configuration import failed_cause, failed_note
-from tieline.flows.tally import Tally
+from tieline.flows.tally import PassTally
 from tieline.ports.clock import Clock
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import ActivityRef, Capability, CrmSession
@@ -47,10 +47,10 @@ class ActivityFlow:
         self._clock = clock
 
     async def run(
-        self, app: AppConfig, session: CrmSession, lease: Lease, tally: Tally | None = None
+        self, app: AppConfig, session: CrmSession, lease: Lease, tally: PassTally | None = None
     ) -> LogResult:
         """One batch. Raises the errors of ports.errors that concern the whole connection."""
-        tally = tally or Tally()
+        tally = tally or PassTally()
         async with self._store.transaction(lease) as uow:
             full = await uow.read_state(app.org_id, app.app_id, "full", app.tenant_key)
             if full.completed_at is None:
@@ -68,7 +68,7 @@ class _Logging:
     """One activity at a time."""
 
     def __init__(
-        self, store: Store, clock: Clock, app: AppConfig, session: CrmSession, lease: Lease, tally: Tally
+        self, store: Store, clock: Clock, app: AppConfig, session: CrmSession, lease: Lease, tally: PassTally
     ) -> None:
         self._store, self._clock, self._app, self._session, self._lease = store, clock, app, session, lease
         self._tally, self._origin = tally, tally.origin(app.app_id)

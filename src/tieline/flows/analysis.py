@@ -16,7 +16,7 @@ from tieline.domain.changeset import Changeset, ContactState, IssueNote, NewCont
 from tieline.domain.phones import Unusable, normalise
 from tieline.flows.configuration import field_mappings
 from tieline.flows.mapping_analysis import AnalysisMapper
-from tieline.flows.tally import Tally
+from tieline.flows.tally import PassTally
 from tieline.ports.answers import Answers
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig, OrgConfig
@@ -52,7 +52,7 @@ class _Context:
     org: OrgConfig
     app: AppConfig | None
     token: str
-    tally: Tally
+    tally: PassTally
 
 
 class AnalysisFlow:
@@ -75,12 +75,12 @@ class AnalysisFlow:
         self._ids = ids
         self._fresh_read = fresh_read
 
-    async def run(self, org_id: str, tally: Tally | None = None) -> int:
+    async def run(self, org_id: str, tally: PassTally | None = None) -> int:
         """One batch; returns how many conversations were due. A conversation that fails does not hold up the others."""
         now = self._clock.now()
         context = _Context(
             await self._config.org(org_id), await self._config.linked_app(org_id), self._ids.new("claim"),
-            tally or Tally(),
+            tally or PassTally(),
         )  # fmt: skip
         async with self._store.transaction() as uow:
             due = await uow.work.claim_conversations(org_id, context.token, _BATCH, now, now + CLAIM_LASTS)

@@ -30,7 +30,7 @@ from tieline.domain.plan_creating import (
 from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import effective
 from tieline.flows.inbound import InboundFlow, InboundRun
-from tieline.flows.tally import Tally
+from tieline.flows.tally import PassTally
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.creating import CreationRow
@@ -83,10 +83,10 @@ class CreatingFlow:
         session: CrmSession,
         lease: Lease,
         schema: CrmSchema,
-        tally: Tally | None = None,
+        tally: PassTally | None = None,
     ) -> CreateResult:
         """One batch. Raises the errors of ports.errors that concern the whole connection, and ConfigurationError."""
-        tally = tally or Tally()
+        tally = tally or PassTally()
         needed = {Capability.CREATE, Capability.FIND_BY_PHONE}
         if not app.creates_contacts or not needed <= session.connector.spec.capabilities:
             return CreateResult()
@@ -113,7 +113,7 @@ class _Creating:
 
     def __init__(
         self, store: Store, clock: Clock, ids: Ids, app: AppConfig, org: OrgConfig, session: CrmSession,
-        lease: Lease, schema: CrmSchema, tally: Tally,
+        lease: Lease, schema: CrmSchema, tally: PassTally,
     ) -> None:  # fmt: skip
         self._tally, self._origin = tally, tally.origin(app.app_id)
         self._store, self._clock, self._ids = store, clock, ids

@@ -22,7 +22,7 @@ from tieline.domain.update_modes import COMBINING, NOTE_MODES
 from tieline.flows.configuration import field_mappings
 from tieline.flows.kept_answers import KeptAnswers
 from tieline.flows.merging import NoteMerging
-from tieline.flows.tally import Tally
+from tieline.flows.tally import PassTally
 from tieline.ports.answers import Answers
 from tieline.ports.clock import to_ms
 from tieline.ports.config import AppConfig, OrgConfig
@@ -62,7 +62,7 @@ class AnalysisMapper:
         self._answers = answers
 
     async def apply(
-        self, org: OrgConfig, app: AppConfig | None, conversation: Conversation, contact_id: str, tally: Tally
+        self, org: OrgConfig, app: AppConfig | None, conversation: Conversation, contact_id: str, tally: PassTally
     ) -> None:
         """Writes what the analysis says. Raises ConflictError if the contact never rests."""
         org_id, rules, asking = conversation.key.org_id, analysis_rules(org, app), _Asking()

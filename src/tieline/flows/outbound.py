@@ -25,7 +25,7 @@ from tieline.flows.configuration import (
 )
 from tieline.flows.known import known_of_links, sweep_soon
 from tieline.flows.overwritten import note_overwritten
-from tieline.flows.tally import Tally
+from tieline.flows.tally import PassTally
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import CrmSession, Page, Refused, WriteOutcome, Written
@@ -67,7 +67,7 @@ class _Push:
     lease: Lease
     how: Effective
     fields: Mapping[str, CrmField]
-    tally: Tally
+    tally: PassTally
 
     @property
     def origin(self) -> Origin:
@@ -90,10 +90,10 @@ class OutboundFlow:
         session: CrmSession,
         lease: Lease,
         schema: CrmSchema,
-        tally: Tally | None = None,
+        tally: PassTally | None = None,
     ) -> PushResult:
         """One batch of dirty links. `looked` is 0 when there are none. Raises the errors of ports.errors."""
-        tally = tally or Tally()
+        tally = tally or PassTally()
         try:
             return await self._pass(app, org, session, lease, schema, tally)
         except SchemaDriftError:
@@ -115,7 +115,7 @@ class OutboundFlow:
         session: CrmSession,
         lease: Lease,
         schema: CrmSchema,
-        tally: Tally,
+        tally: PassTally,
     ) -> PushResult:
         how = effective(app, org, schema)
         push = _Push(app, session, lease, how, {f.name: f for f in how.crm_fields(schema)}, tally)

@@ -39,7 +39,7 @@ def in_words(error: BaseException) -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class PassTally:
     """One pass. Without a `run_id` it counts for nobody.
 
     Counts are of records, contacts or conversations: `looked` at; `changed`, `created`; `skipped` (nothing to do);
@@ -51,6 +51,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     engines: set[str] = field(default_factory=set)
+    requests: int = 0
     begun: bool = False
 
     async def begin(self, uow: UnitOfWork, org_id: str, app_id: str | None) -> None:

@@ -5,6 +5,7 @@ Only joins what `bootstrap` made; no decision about an error is taken here.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from tieline.flows.configuration import ConfigurationError
 from tieline.flows.creating import CreatingFlow
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow
+from tieline.flows.tally import PassTally
 from tieline.flows.tenancy import TenantMismatchError
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import CrmSession
@@ -27,8 +29,10 @@ from tieline.ports.store import Lane, Lease
 from tieline.store.apps import UnknownAppError
 from tieline.store.audit import PostgresAudits
 from tieline.store.brake import PostgresBrakes
+from tieline.store.passes import Passes
 from tieline.store.runs import Run
 from tieline.worker.jobs import Flows, Jobs
+from tieline.worker.passes import told
 from tieline.worker.queue import PgQueue
 from tieline.worker.worker import Worker, worker_name
 
@@ -37,6 +41,8 @@ _SOON_S = 30.0
 _REFUSED = "credentials"
 # A session asks the CRM who we are when it begins; live passes follow each other too closely to pay for that each time.
 _SESSION_LASTS = timedelta(seconds=60)
+# The analysis that a fresh read is for.
+_analysing: ContextVar[PassTally] = ContextVar("analysing")
 
 
 class NotReadyError(Exception):
@@ -56,6 +62,7 @@ class WiredFlows:
 
     def __init__(self, tieline: Tieline) -> None:
         self._tieline = tieline
+        self._passes = Passes(tieline.pool)
         self._live_sessions: dict[tuple[object, ...], tuple[datetime, CrmSession]] = {}
         store, clock, ids = tieline.store, tieline.clock, tieline.ids
         braking = Braking(PostgresBrakes(), store, clock, ids)
@@ -114,24 +121,33 @@ class WiredFlows:
     async def push(self, org_id: str, app_id: str, lease: Lease) -> float | None:
         """Pushes until nothing is dirty that may be pushed now."""
         ready = await self._ready(org_id, app_id, lease.lane)
-        while (await self._outbound.push(ready.app, ready.org, ready.session, lease, ready.schema)).looked:
-            continue
+        async with told(self._passes, self._tieline.ids, "outbound", org_id, ready.session) as tally:
+            while (
+                await self._outbound.push(ready.app, ready.org, ready.session, lease, ready.schema, tally)
+            ).looked:
+                continue
         return await self._soon(WakeKind.PUSH, ready.app)
 
     async def activity(self, org_id: str, app_id: str, lease: Lease) -> float | None:
         """Gives contacts the records that they still need, then logs until nothing is due."""
         ready = await self._ready(org_id, app_id, lease.lane)
-        while (await self._creating.run(ready.app, ready.org, ready.session, lease, ready.schema)).looked:
-            continue
-        while (await self._activity.run(ready.app, ready.session, lease)).looked:
-            continue
+        async with told(self._passes, self._tieline.ids, "creating", org_id, ready.session) as tally:
+            while (
+                await self._creating.run(ready.app, ready.org, ready.session, lease, ready.schema, tally)
+            ).looked:
+                continue
+        async with told(self._passes, self._tieline.ids, "activity", org_id, ready.session) as tally:
+            while (await self._activity.run(ready.app, ready.session, lease, tally)).looked:
+                continue
         return await self._soon(WakeKind.ACTIVITY, ready.app)
 
     async def analysis(self, org_id: str) -> float | None:
         """Maps conversations until none is due, and wakes for the activities that came of them."""
         worked = 0
-        while batch := await self._analysis.run(org_id):
-            worked += batch
+        async with told(self._passes, self._tieline.ids, "analysis", org_id) as tally:
+            _analysing.set(tally)
+            while batch := await self._analysis.run(org_id, tally):
+                worked += batch
         app = await self.linked_app(org_id)
         if worked and app is not None:
             await self.wake(Wake(WakeKind.ACTIVITY, org_id, app.app_id))
@@ -146,7 +162,9 @@ class WiredFlows:
         """No lane is held: what is read is ordered by the link's lock and stamp, as every read is."""
         ready = await self._ready(app.org_id, app.app_id, Lane.LIVE)
         run = InboundRun(ready.app, ready.org, ready.session, None, "", False)
+        before = ready.session.requests_sent
         await self._inbound.read_records(run, ready.schema, external_ids)
+        _analysing.get().requests += ready.session.requests_sent - before
 
     # What follows
 

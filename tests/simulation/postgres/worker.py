@@ -85,16 +85,20 @@ class ToldFlows(WiredFlows):
     def __init__(self, tieline: Tieline, parts: Parts) -> None:
         super().__init__(tieline)
         store, clock, ids = tieline.store, tieline.clock, tieline.ids
-        self._passes = 0
-        self._inbound = parts.inbound(store, clock, ids)
-        self._outbound = parts.outbound(store, clock, ids)
-        self._activity = parts.activity(store, clock)
-        self._creating = parts.creating(store, clock, ids)
-        self._analysis = parts.analysis(store, self, tieline.merger, clock, ids, self._fresh_read)
+        self._count = 0
+        whole = Parts()
+        if parts.inbound is not whole.inbound:
+            self._inbound = parts.inbound(store, clock, ids)
+        if parts.outbound is not whole.outbound:
+            self._outbound = parts.outbound(store, clock, ids)
+        if parts.activity is not whole.activity:
+            self._activity = parts.activity(store, clock)
+        if parts.creating is not whole.creating:
+            self._creating = parts.creating(store, clock, ids)
 
     def _begin(self, what: str) -> None:
-        self._passes += 1
-        _doing.set(f"{what} {self._passes}")
+        self._count += 1
+        _doing.set(f"{what} {self._count}")
 
     async def inbound(self, run: Run, lease: Lease) -> None:
         self._begin("inbound")
