@@ -207,6 +207,18 @@ class AuthScheme:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupGuide:
+    """How a person connects this CRM, in the words of its own screens. Plain sentences, one a step, in their order.
+
+    `members` says how the CRM calls each member of `auth_config`; `tenant_url` is an example of the address.
+    """
+
+    steps: tuple[str, ...] = ()
+    members: Mapping[str, str] = field(default_factory=dict)
+    tenant_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectorSpec:
     """A connector's declaration. `write_batch` and `read_batch` are the vendor's largest batches.
 
@@ -228,6 +240,7 @@ class ConnectorSpec:
     search_lag_s: float = 0.0
     name_fields: tuple[str, str] = ("", "")
     daily_limit: DailyLimit | None = None
+    setup: SetupGuide = SetupGuide()
 
     @property
     def send_within_s(self) -> float:

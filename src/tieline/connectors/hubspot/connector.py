@@ -21,6 +21,7 @@ from tieline.connectors.hubspot import (
     wire,
     writing,
 )
+from tieline.connectors.hubspot.setup import SETUP
 from tieline.connectors.hubspot.types import crm_field
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
@@ -67,6 +68,7 @@ SPEC: Final = ConnectorSpec(
     name_fields=("firstname", "lastname"),
     # Only of private apps; an OAuth connection has none and is told none.
     daily_limit=DailyLimit(told_as="daily", buckets=("core", paths.SEARCH_BUCKET), resets=Reset.MIDNIGHT),
+    setup=SETUP,
 )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tieline.connectors.salesforce import activities, activity_keys, auth, bulk, errors, reading, writing
+from tieline.connectors.salesforce.setup import SETUP
 from tieline.connectors.salesforce.types import ObjectDescription, schema_of
 from tieline.connectors.salesforce.wire import AUTH, CORE, sobject_path
 from tieline.connectors.spec import decode_as
@@ -56,6 +57,7 @@ SPEC: Final = ConnectorSpec(
     name_fields=("FirstName", "LastName"),
     # A count of the last 24 hours, in the same header that every answer has.
     daily_limit=DailyLimit(told_as=CORE, buckets=(CORE,), resets=Reset.ROLLING),
+    setup=SETUP,
 )
 
 _USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")
