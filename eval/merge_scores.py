@@ -89,11 +89,17 @@ class Look:
         self.outcome = outcome
         self.by_statement = outcome.strategy == "facts"
         self.keys = [piece.key for piece in pieces(outcome.text)]
+        self.dated = {piece.dated for piece in pieces(outcome.text)}
         self._record = {compare_key(text) for text in outcome.record}
 
     def states(self, fact: Fact, case: MergeCase) -> bool:
-        """Whether the note says the fact. A superseded one must be said in one statement to count as said."""
+        """Whether the note says the fact. A superseded one must be said in one statement to count as said.
+
+        Old words that mean another day now ("tomorrow") must stand under that day.
+        """
         if self.by_statement:
+            if _means_its_own_day(fact, case):
+                return (case.on.isoformat(), compare_key(case.new_statements[fact.index])) in self.dated
             return bool(_stating(fact, case) & set(self.keys))
         if fact in case.superseded:
             return says(self.outcome.text, fact.terms) > 0
@@ -128,6 +134,13 @@ class Look:
 def undated_length(text: str) -> int:
     """The length of a note's statements alone."""
     return sum(len(piece.key) + 1 for piece in pieces(text))
+
+
+def _means_its_own_day(fact: Fact, case: MergeCase) -> bool:
+    """Whether a new statement has an old one's words, and the labels say that it is not the same."""
+    if fact.of == "old" or any(one.relation is Relation.SAME for one in case.labels[fact.index]):
+        return False
+    return compare_key(case.new_statements[fact.index]) in map(compare_key, case.old_statements)
 
 
 def _stating(fact: Fact, case: MergeCase) -> set[str]:

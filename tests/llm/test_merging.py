@@ -1,0 +1,69 @@
+"""Merging by a real and weak model: whatever it answers, nothing is lost, nothing invented, and nothing breaks."""
+
+import pytest
+from eval.engines import small_spec
+from eval.merge_cases import MergeCase, merge_cases
+from eval.merge_engines import Asked, MergeEngine
+from eval.merge_scores import MergeScore, score
+from eval.small_model import Served
+
+from tieline.domain.facts import MergeStrategy
+from tieline.llm.merge_model import merge_model
+from tieline.ports.llm import ClassifyRequest, ModelUse, RewriteRequest
+
+pytestmark = pytest.mark.usefixtures("loopback_models")
+
+# One of each kind of trouble; all of them are in `make eval`.
+CASES = tuple(case for case in merge_cases() if case.category not in ("very_long",))[::6]
+HOSTILE = tuple(case for case in merge_cases() if case.category == "injection")
+
+
+def engine(served: Served, strategy: MergeStrategy) -> MergeEngine:
+    return MergeEngine(merge_model(small_spec(ModelUse.MERGE, served)), strategy)
+
+
+async def merged(engine: MergeEngine, case: MergeCase) -> MergeScore:
+    outcome, _ = await engine.merge(Asked(case.old, case.new, case.instruction, case.on))
+    return score(case, outcome)
+
+
+async def test_the_model_judges_in_the_form_that_was_asked_for(served: Served) -> None:
+    model = merge_model(small_spec(ModelUse.MERGE, served))
+    request = ClassifyRequest("notes", "", ("Has a dog.",), ("Lives in Rome.",))
+    classified = await model.classify(request)
+    assert len(classified.judgements) == 1
+    assert classified.usage.engine == served.model
+    assert classified.usage.requests == 1
+    assert classified.usage.input_tokens > 100
+    assert classified.usage.output_tokens > 5
+
+
+async def test_the_model_writes(served: Served) -> None:
+    model = merge_model(small_spec(ModelUse.MERGE, served))
+    written = await model.rewrite(RewriteRequest("notes", "", "Has a dog.", "Lives in Rome.", 200))
+    assert written.text
+    assert written.usage.output_tokens > 0
+
+
+@pytest.mark.parametrize("strategy", MergeStrategy)
+async def test_a_weak_model_loses_and_invents_nothing(served: Served, strategy: MergeStrategy) -> None:
+    by = engine(served, strategy)
+    scores = [await merged(by, case) for case in (*CASES, *HOSTILE)]
+    assert [(one.case.id, one.lost, one.invented) for one in scores if one.lost or one.invented] == []
+    assert any(one.outcome.judged for one in scores)
+
+
+async def test_what_a_weak_model_rewrites_passes_the_guard_or_is_not_used(served: Served) -> None:
+    by = engine(served, MergeStrategy.REWRITE)
+    outcomes = [(await merged(by, case)).outcome for case in CASES[:6]]
+    assert all(one.strategy == "rewrite" or one.fell_back for one in outcomes)
+
+
+async def test_a_text_that_does_not_fit_the_model_is_kept_whole(served: Served) -> None:
+    long = "\n".join(f"Device {number} stands in room {number + 7}." for number in range(900))
+    outcome, _ = await engine(served, MergeStrategy.FACTS).merge(
+        Asked(long, "Moved to Bonn.", "", CASES[0].on)
+    )
+    assert "Both texts were kept." in outcome.fell_back
+    assert "Device 899 stands in room 906." in outcome.text
+    assert "Moved to Bonn." in outcome.text
