@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from tieline.api.services import ApiLimits, Connections, Desk, Services
 from tieline.connectors.registry import get_connector
+from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
@@ -24,12 +25,14 @@ from tieline.ports.jobs import Handler, Wake, WakeKind
 from tieline.store.accounts import Accounts
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
+from tieline.store.brake import BrakeDesk
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
 from tieline.store.issues import Issues
 from tieline.store.merging import ContactMerges
 from tieline.store.pool import Pool, make_pool
+from tieline.store.quota import Quotas
 from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
@@ -181,7 +184,9 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
             intake=Intake(conversations, clock),
             clock=clock,
             limits=limits or ApiLimits(),
-            connections=Connections(connecting, Runs(pool, queue, ids)),
-            desk=Desk(merging, reviewing, Issues(pool, queue, ids)),
+            connections=Connections(connecting, Runs(pool, queue, ids), Quotas(pool, clock, get_connector)),
+            desk=Desk(
+                merging, reviewing, Issues(pool, queue, ids), BrakeAnswers(BrakeDesk(store, queue, ids), clock)
+            ),
         )
         yield World(services, clock, ids, store)

@@ -17,6 +17,7 @@ from tieline.flows.connecting import Connecting
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
 from tieline.store.config import ConfigUpdate
+from tieline.store.quota import Quotas
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
 
@@ -43,7 +44,10 @@ async def connected(world: World, org: str) -> AsyncIterator[Connected]:
             get_connector, Sessions(http, world.clock), world.clock, world.ids, sandbox_mode=True,
         )  # fmt: skip
         services = replace(
-            world.services, connections=Connections(connecting, Runs(world.pool, jobs, world.ids))
+            world.services,
+            connections=Connections(
+                connecting, Runs(world.pool, jobs, world.ids), Quotas(world.pool, world.clock, get_connector)
+            ),
         )
         await configs.update(org, ConfigUpdate(custom_fields=FIELDS))
         own = await services.accounts.create_key(org, "sdk")

@@ -49,6 +49,7 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/list-apps"): None,
     ("DELETE", "/delete-app/{app_id}"): None,
     ("GET", "/list-app-usages/{app_id}"): None,
+    ("GET", "/get-app-quota/{app_id}"): None,
     ("POST", "/test-app-auth/{app_id}"): None,
     ("POST", "/confirm-app-tenant-switch/{app_id}"): None,
     ("GET", "/get-crm-schema"): None,

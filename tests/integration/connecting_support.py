@@ -31,6 +31,7 @@ from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
 from tieline.store.config import Configs, ConfigUpdate
 from tieline.store.pool import Pool, make_pool
+from tieline.store.quota import Quotas
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
 from tieline.testing.sessions import MemoryGate
@@ -124,7 +125,7 @@ class Place:
 
     @property
     def connections(self) -> Connections:
-        return Connections(self.connecting, self.runs)
+        return Connections(self.connecting, self.runs, Quotas(self.pool, self.clock, get_connector))
 
     async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         async with self.pool.connection() as connection:

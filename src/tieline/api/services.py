@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
@@ -19,6 +20,7 @@ from tieline.store.contacts import Contacts
 from tieline.store.conversations import Conversations
 from tieline.store.issues import Issues
 from tieline.store.pool import Pool
+from tieline.store.quota import Quotas
 from tieline.store.runs import Runs
 
 
@@ -36,15 +38,17 @@ class Connections:
 
     connecting: Connecting
     runs: Runs
+    quotas: Quotas
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the routes use by which a person sets things right: merges, issues, decisions."""
+    """What the routes use by which a person sets things right: merges, issues, decisions, stops."""
 
     merging: ContactMerging
     reviewing: Reviewing
     issues: Issues
+    braking: BrakeAnswers
 
 
 @dataclass(frozen=True, slots=True)

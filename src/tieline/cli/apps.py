@@ -10,6 +10,7 @@ from tieline.cli.accounts import read_secret
 from tieline.cli.output import JsonFlag, OrgOption, note, print_members, print_rows
 from tieline.cli.runtime import CommandError, Exit, app_of, org_of, with_tieline
 from tieline.connectors.registry import get_connector
+from tieline.domain.quota import shown
 from tieline.flows.connecting import AppInput
 from tieline.ports.config import AppConfig
 from tieline.store.config import ConfigUpdate
@@ -100,6 +101,23 @@ def list_apps(ctx: typer.Context, org: OrgOption = None, as_json: JsonFlag = Fal
     with_tieline(ctx, work)
 
 
+@app_app.command("show")
+def show_app(
+    ctx: typer.Context, app: AppArgument = None, org: OrgOption = None, as_json: JsonFlag = False
+) -> None:
+    """Show an app, and how its CRM's daily limit of requests stands."""
+
+    async def work(tieline: Tieline) -> None:
+        org_id = await org_of(tieline, org)
+        found = await tieline.apps.get(org_id, await app_of(tieline, org_id, app))
+        standing = await tieline.quotas.standing(found)
+        row = _row(found, (await tieline.configs.get(org_id)).app_id)
+        quota = shown(standing) if standing else None
+        print_members({**row, **({"quota": quota} if as_json else _in_words(quota))}, as_json=as_json)
+
+    with_tieline(ctx, work)
+
+
 @app_app.command("test")
 def try_app(
     ctx: typer.Context, app: AppArgument = None, org: OrgOption = None, as_json: JsonFlag = False
@@ -179,6 +197,30 @@ def _row(app: AppConfig, linked: str | None) -> dict[str, Any]:
              "mappings_checked", "sync_interval_s", "next_sync_at")  # fmt: skip
     row: dict[str, Any] = {name: getattr(app, name) for name in names}
     return {**row, "linked": app.app_id == linked, "reason": app.stopped_reason or app.status_reason}
+
+
+def _in_words(quota: Mapping[str, Any] | None) -> dict[str, str]:
+    """A budget as a person reads it."""
+    if quota is None:
+        return {"daily limit": "none"}
+    by_lane = ", ".join(f"{lane} {count:,}" for lane, count in quota["used_by_lane"].items())
+    period = "today" if quota["resets_at"] else "in 24 hours"
+    ours = f"{quota['used_by_tieline']:,} by Tieline ({by_lane})"
+    row = {
+        "requests": f"not told by the CRM yet; {ours} {period}",
+        "reserved": f"{quota['reserve_percent']} %",
+    }
+    if quota["allowed"]:
+        used = f"{quota['used']:,} of {quota['allowed']:,} {period}"
+        row["requests"] = f"{used}: {ours}, {quota['used_by_others']:,} by others"
+        row["may be used"] = ", ".join(
+            f"{lane} up to {most:,}" for lane, most in quota["lane_ceilings"].items()
+        )
+    if quota["waiting"]:
+        row["waiting"] = f"{', '.join(quota['waiting'])}, since {quota['waiting_since']:%Y-%m-%d %H:%M} UTC"
+        if quota["waiting_until"]:
+            row["expected to go on"] = f"{quota['waiting_until']:%Y-%m-%d %H:%M} UTC"
+    return row
 
 
 def _providers() -> tuple[str, ...]:

@@ -44,8 +44,8 @@ def services_of(tieline: Tieline) -> "Services":
         intake=tieline.intake,
         clock=tieline.clock,
         limits=limits,
-        connections=Connections(tieline.connecting, tieline.runs),
-        desk=Desk(tieline.merging, tieline.reviewing, tieline.issues),
+        connections=Connections(tieline.connecting, tieline.runs, tieline.quotas),
+        desk=Desk(tieline.merging, tieline.reviewing, tieline.issues, tieline.braking),
     )
 
 

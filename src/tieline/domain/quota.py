@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from tieline.domain import instants
 
@@ -172,6 +172,29 @@ class Standing:
             if isinstance(decision, Coast)
         ]
         return max(ends, default=None)
+
+
+def shown(standing: Standing) -> dict[str, Any]:
+    """A standing member by member. A lane is named with the count of all tools up to which it may spend."""
+    budget, rules = standing.budget, standing.rules
+    known = budget.allowed > 0
+    return {
+        "allowed": budget.allowed if known else None,
+        "used": standing.used,
+        "used_by_tieline": standing.ours,
+        "used_by_others": standing.used - standing.ours if known else None,
+        "used_by_lane": {lane: standing.by_us.get(lane, 0) for lane in LANES},
+        "reserve_percent": rules.reserve_percent,
+        "lane_ceilings": {lane: ceiling(lane, budget.allowed, rules.reserve_percent) for lane in LANES}
+        if known
+        else None,
+        "resets": rules.reset.value,
+        "resets_at": next_midnight(standing.now, rules.zone) if rules.reset is Reset.MIDNIGHT else None,
+        "told_at": budget.told_at,
+        "waiting": list(standing.waiting),
+        "waiting_since": standing.waiting_since,
+        "waiting_until": standing.until,
+    }
 
 
 def counted_since(rules: QuotaRules, now: datetime) -> datetime:

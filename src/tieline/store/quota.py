@@ -4,7 +4,7 @@ Counts a request before it leaves, so that workers who ask at once do not oversh
 When lanes wait there is one issue about it, which closes when the last of them may go on. Must never know a vendor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from tieline.domain.quota import (
 )
 from tieline.ports.clock import Clock
 from tieline.ports.config import AppConfig
-from tieline.ports.crm import DailyLimit, Limits
+from tieline.ports.crm import Connector, DailyLimit, Limits
 from tieline.ports.errors import RateLimitedError
 from tieline.ports.store import Lane
 from tieline.store.issues import Issues
@@ -187,6 +187,23 @@ class QuotaBook:
     async def _run(self, query: str) -> None:
         async with self._pool.connection() as conn:
             await conn.execute(_sql[query], self._app)
+
+
+class Quotas:
+    """The budgets of all apps, for people to see."""
+
+    def __init__(self, pool: Pool, clock: Clock, connector_of: Callable[[str], Connector]) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._connector_of = connector_of
+
+    async def standing(self, app: AppConfig) -> Standing | None:
+        """How an app's day stands; None for a CRM that has no daily limit. Raises LookupError for no such connector."""
+        limit = self._connector_of(app.provider).spec.daily_limit
+        if limit is None:
+            return None
+        book = QuotaBook(self._pool, app.org_id, app.app_id, limit, rules_for(app, limit), self._clock)
+        return await book.standing()
 
 
 def _budget(row: Mapping[str, Any], *, without_own: int = 0) -> Budget:
