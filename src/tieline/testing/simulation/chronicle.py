@@ -64,6 +64,7 @@ class Chronicle:
     born: dict[str, frozenset[str]] = field(default_factory=dict)
     merged: list[tuple[str, str]] = field(default_factory=list)
     renumbered: set[str] = field(default_factory=set)
+    unknown: int = 0
     moment: int = 0
 
     def alias(self, kind: str, owner: str) -> str:
@@ -125,7 +126,9 @@ class Chronicle:
         """Whether the record was made by us with this text in it, and a rep gave it another number while the answer to
         our request was still out: the number was all that it could have been known by, and now it looks like anybody's.
         """
-        return record_id in self.renumbered and mark in self.born.get(record_id, frozenset())
+        lost = record_id in self.renumbered and mark in self.born.get(record_id, frozenset())
+        self.unknown += lost
+        return lost
 
     def same_person(self, one: str, other: str) -> bool:
         """Whether the CRM's users have merged these records into one."""

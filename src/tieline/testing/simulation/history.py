@@ -53,13 +53,15 @@ class History:
 @dataclass(slots=True)
 class Outcome:
     """What came of a history. `broken` are sentences, by the invariant that does not hold; `in_window` counts edits
-    that were lost inside the window between re-read and write."""
+    that were lost inside the window between re-read and write; `unknowable` values of a record that we made and that
+    nobody could know for ours."""
 
     history: History
     story: Sequence[str]
     broken: Mapping[str, Sequence[str]] = field(default_factory=dict)
     in_window: int = 0
     requests: int = 0
+    unknowable: int = 0
 
     def told(self) -> str:
         """The story, then what is broken."""
@@ -116,7 +118,7 @@ async def _live(world: World, history: History) -> Outcome:
     if world.broken:
         broken["rest"] = list(dict.fromkeys(world.broken))
     windows = sum(one.in_window for one in world.chronicle.replaced)
-    return Outcome(history, world.lines, broken, windows)
+    return Outcome(history, world.lines, broken, windows, unknowable=world.chronicle.unknown)
 
 
 async def _begin(world: World, history: History, actions: Actions) -> None:
