@@ -12,9 +12,11 @@ from starlette.staticfiles import StaticFiles
 
 from tieline.bootstrap import Tieline
 from tieline.dashboard.pages import (
+    connections,
     contacts,
     conversations,
     field_history,
+    mappings,
     overview,
     review,
     runs,
@@ -30,6 +32,8 @@ ROUTES: Sequence[BaseRoute] = (
     *contacts.ROUTES,
     *field_history.ROUTES,
     *conversations.ROUTES,
+    *connections.ROUTES,
+    *mappings.ROUTES,
     *runs.ROUTES,
     *review.ROUTES,
     *settings.ROUTES,

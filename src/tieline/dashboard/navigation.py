@@ -17,6 +17,8 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("/", "Overview", "layout-dashboard"),
     Entry("/contacts", "Contacts", "users"),
     Entry("/conversations", "Conversations", "messages-square"),
+    Entry("/connections", "Connections", "plug"),
+    Entry("/mappings", "Mappings", "arrow-left-right"),
     Entry("/runs", "Runs", "activity"),
     Entry("/review", "Review", "inbox"),
     Entry("/settings", "Settings", "settings", "owner"),

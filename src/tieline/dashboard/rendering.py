@@ -86,6 +86,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def member_name(name: str, names: Mapping[str, str]) -> str:
+    """How a CRM calls a member of the credentials, else its own name as words."""
+    return names.get(name) or words(name).capitalize()
+
+
 def duration(ms: int | None) -> str:
     """'4 min 10 s', '12 s', '0.3 s', '' if it is not known."""
     if ms is None:
@@ -137,6 +142,7 @@ def _environment_of() -> Environment:
         day=_day,
         diff=diff,
         words=words,
+        member_name=member_name,
     )
     environment.globals.update(base="/dashboard", icon=_icon, navigation=NAVIGATION)
     environment.globals["parts"] = environment.get_template("parts.html").module
