@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--plant", choices=sorted(by_name()), help="break the workers so; it must be noticed")
     parser.add_argument("--told", action="store_true", help="print every story")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that our processes are ended, too
     with TemporaryDirectory(prefix="tieline-histories-") as directory:
         server = EmbeddedServer.start(Path(directory) / "postgres", durable=False)
         try:

@@ -163,11 +163,15 @@ class Actions:
     async def _kill(self, chance: Random) -> None:
         """Kills or freezes a worker in whatever it does, mostly just when there is something to do."""
         world = self._world
-        if chance.random() < 0.6:
-            await world.tick()
-            await asyncio.sleep(chance.random() * 0.06)
-        worker = pick(chance, world.living())
+        nap = chance.choice((0, 0, 0.02, 0.05))
+        await world.slow(nap)
+        if chance.random() < 0.8:
+            await world.tick(full=chance.random() < 0.15)
+            await asyncio.sleep(chance.random() * (0.06 + 6 * nap))
+        owner = await world.holder() if chance.random() < 0.7 else None
+        worker = owner or pick(chance, world.living())
         if worker is None:
+            await world.slow(0)
             return
         if chance.random() < 0.3:
             world.say(f"{worker.name} freezes")
@@ -175,6 +179,7 @@ class Actions:
         else:
             world.say(f"kill -9 {worker.name}")
             world.kill(worker)
+        await world.slow(0)
         await self._after_death(chance)
 
     async def _after_death(self, chance: Random) -> None:

@@ -18,13 +18,18 @@ _FORM: Final = struct.Struct("d")
 _NAP_S: Final = 0.02
 
 FUNCTIONS: Final[tuple[LiteralString, ...]] = (
-    "create table warp (ahead interval not null)",
-    "insert into warp values ('0')",
+    "create table warp (ahead interval not null, nap double precision not null)",
+    "insert into warp values ('0', 0)",
     """create function public.now() returns timestamptz stable language sql
        return pg_catalog.now() + (select ahead from public.warp)""",
     """create function public.clock_timestamp() returns timestamptz volatile language sql
        return pg_catalog.clock_timestamp() + (select ahead from public.warp)""",
+    """create function public.nap() returns trigger language plpgsql as $$ begin
+       perform pg_sleep(nap) from public.warp where nap > 0;
+       return null; end $$""",
 )
+SLOWED: Final = ("link", "contact", "ledger", "read_state", "conversation", "activity", "record_creation")
+"""Tables of which each write takes a nap, when there is one: then a kill falls between two statements."""
 SEARCH_PATH: Final = "public, pg_catalog"
 
 

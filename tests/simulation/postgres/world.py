@@ -18,11 +18,12 @@ from typing import Any, Final, LiteralString
 import httpx2
 import psycopg
 import uvicorn
+from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from tests.simulation.postgres.door import CHECKS, Door
 from tests.simulation.postgres.hands import HttpEditing, HttpIntake
 from tests.simulation.postgres.tables import WITNESSES, read_tables
-from tests.simulation.postgres.warp import FUNCTIONS, SEARCH_PATH, Warp
+from tests.simulation.postgres.warp import FUNCTIONS, SEARCH_PATH, SLOWED, Warp
 from tests.simulation.postgres.worker import WHO, Order, Workshop, settings_of
 
 from tieline.api.app import create_app
@@ -97,6 +98,12 @@ class Ground:
         with psycopg.connect(url, autocommit=True) as conn:
             for statement in WITNESSES:
                 conn.execute(statement)
+            for table in SLOWED:
+                conn.execute(
+                    sql.SQL("create trigger nap after insert or update on {} execute function nap()").format(
+                        sql.Identifier(table)
+                    )
+                )
 
     def database(self) -> str:
         """A new database; its address."""
@@ -230,6 +237,10 @@ class PostgresWorld:
         self.clock.advance(seconds)
         await self.eyes.execute("update warp set ahead = make_interval(secs => %s)", [self.clock.ahead_s])
 
+    async def slow(self, nap_s: float) -> None:
+        """From now on each writing statement takes that much longer."""
+        await self.eyes.execute("update warp set nap = %s", [nap_s])
+
     async def _until_lanes_are_free(self) -> None:
         for _ in range(400):
             living = {worker.pid for worker in self.workers if worker.alive}
@@ -275,6 +286,14 @@ class PostgresWorld:
     def living(self) -> list[Worker]:
         """Those that work."""
         return [worker for worker in self.workers if worker.alive and not worker.frozen]
+
+    async def holder(self) -> Worker | None:
+        """One who works in a lane just now."""
+        rows = await self.rows(
+            "select owner from lease where expires_at > clock_timestamp() order by lane desc"
+        )
+        pids = [int(row["owner"].split(":")[-2]) for row in rows]
+        return next((worker for pid in pids for worker in self.living() if worker.pid == pid), None)
 
     def _kill_whoever(self, who: str) -> None:
         for worker in self.workers:
