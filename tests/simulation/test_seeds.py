@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.simulation.crms import make_crm
 
-from tieline.testing.simulation import History, Lessons, Step, make_history, run, shrink
+from tieline.testing.simulation import History, Lessons, Parts, Step, make_history, run, shrink
 from tieline.testing.simulation.history import WEIGHTS
 
 LESSONS = Lessons()
@@ -32,6 +32,12 @@ def test_every_invariant_holds_whatever_happens(part: int) -> None:
 @pytest.mark.parametrize("seed", [50, 446, 656, 1138, 1409, 1417])
 def test_a_history_that_once_failed_holds(seed: int) -> None:
     outcome = run(make_history(seed), make_crm, lessons=LESSONS)
+    assert not outcome.broken, outcome.told()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_brake_changes_nothing_where_it_never_stops(seed: int) -> None:
+    outcome = run(make_history(seed), make_crm, lessons=LESSONS, parts=Parts(braked=True))
     assert not outcome.broken, outcome.told()
 
 

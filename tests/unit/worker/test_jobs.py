@@ -10,6 +10,7 @@ import pytest
 from tests.support import START, FrozenClock
 
 from tieline.ports.errors import (
+    BrakedError,
     CredentialsInvalidError,
     LeaseLostError,
     PermissionMissingError,
@@ -70,6 +71,9 @@ class World:
     async def fail(self, lease: Lease, run: FakeRun, reason: str) -> None:
         self.log.append(("failed", reason))
 
+    async def brake(self, lease: Lease, run: FakeRun, reason: str) -> None:
+        self.log.append(("braked", reason))
+
     # Leases
     async def acquire(self, org_id: str, app_id: str, lane: Lane, owner: str) -> Lease | None:
         return None if self.busy else Lease(org_id, app_id, lane, owner, 1)
@@ -127,6 +131,7 @@ async def test_a_full_read_holds_its_own_lane() -> None:
     [
         (RateLimitedError("slow", until=START + timedelta(seconds=60)), [("postponed", 60.0, "slow", False)]),
         (TransientError("down"), [("postponed", 1.0, "down", True)]),
+        (BrakedError("too much"), [("braked", "too much")]),
         (PermissionMissingError("not yours"), [("failed", "not yours")]),
         (NotConfiguredError("no phone mapping"), [("failed", "no phone mapping")]),
         (CredentialsInvalidError("no"), [("stopped", "app_1", "no"), ("failed", "no")]),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from tieline.domain.brake import Brake, BrakeKind
 from tieline.domain.changeset import ContactState, FieldChange, IssueNote, LinkState, LinkStatus
 from tieline.domain.intake import Report
 from tieline.domain.plan_analysis import Application
@@ -92,6 +93,8 @@ class Tables:
     issues: dict[tuple[str, str], IssueRow] = field(default_factory=dict)
     counts: dict[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
     wakes: dict[int, Wake] = field(default_factory=dict)
+    brakes: dict[tuple[str, str], Brake] = field(default_factory=dict)
+    effects: dict[tuple[str, str], Mapping[BrakeKind, int]] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """What to go back to."""
@@ -113,6 +116,7 @@ class Tables:
             "read_states",
             "creations",
             "issues",
+            "brakes",
         )
         found: dict[str, Any] = {
             name: {key: row for key, row in getattr(self, name).items() if key[0] == org_id} for name in keyed

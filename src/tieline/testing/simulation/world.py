@@ -14,6 +14,8 @@ from tieline.connectors.registry import get_connector
 from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
+from tieline.flows.brake import Braking
+from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import ConfigurationError, effective
 from tieline.flows.creating import CreatingFlow
 from tieline.flows.editing import Editing
@@ -31,6 +33,7 @@ from tieline.testing.simulation import setting
 from tieline.testing.simulation.chronicle import Chronicle
 from tieline.testing.simulation.clockwork import CountingIds, WorldClock
 from tieline.testing.simulation.crm import SimulatedCrm
+from tieline.testing.simulation.memory_brake import MemoryBrakes
 from tieline.testing.simulation.memory_doors import MemoryEditing, MemoryIntake
 from tieline.testing.simulation.memory_store import MemoryStore
 from tieline.testing.simulation.network import Network
@@ -55,6 +58,8 @@ class Parts:
     store: Callable[[MemoryStore], Store] = lambda store: store
     connector: Callable[[Connector], Connector] = lambda connector: connector
     tenant_checked: bool = True
+    braked: bool = False
+    """With the brake, whose transactions would shift the moments at which a seed's workers die."""
 
 
 @dataclass(slots=True)
@@ -164,7 +169,11 @@ class World:
         if self.hidden or schema is None:
             schema = await session.run(session.connector.describe())
         run = InboundRun(self.app, self.org, session, lease, self.ids.new("run"), full)
-        await self.parts.inbound(self.store, self.clock, self.ids).run(run, schema)
+        brake = (self._braking(),) if self.parts.braked else ()
+        await self.parts.inbound(self.store, self.clock, self.ids, *brake).run(run, schema)
+
+    def _braking(self) -> Braking:
+        return Braking(MemoryBrakes(self.memory.tables), self.store, self.clock, self.ids)
 
     async def _full(self, lease: Lease | None) -> None:
         await self._inbound(lease, full=True)
@@ -172,7 +181,8 @@ class World:
     async def _push(self, lease: Lease | None) -> None:
         assert lease is not None
         assert self.app.schema is not None
-        flow, session = self.parts.outbound(self.store, self.clock, self.ids), self._session()
+        brake = (OutboundBrake(self._braking()),) if self.parts.braked else ()
+        flow, session = self.parts.outbound(self.store, self.clock, self.ids, *brake), self._session()
         for _ in range(_PASSES):
             result = await flow.push(self.app, self.org, session, lease, self.app.schema)
             if not result.looked:
@@ -183,7 +193,8 @@ class World:
         assert lease is not None
         assert self.app.schema is not None
         session = self._session()
-        creating = self.parts.creating(self.store, self.clock, self.ids)
+        brake = (OutboundBrake(self._braking()),) if self.parts.braked else ()
+        creating = self.parts.creating(self.store, self.clock, self.ids, *brake)
         for _ in range(_PASSES):
             if not (await creating.run(self.app, self.org, session, lease, self.app.schema)).looked:
                 break
