@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from eval.conversations import conversations
 from eval.engines import NAMES, Engine, engines
 from eval.keeping import keep, kept, write_docs
-from eval.merge_cases import merge_cases, sequences
+from eval.merge_cases import merge_cases, said_again, sequences
 from eval.merge_engines import MergeEngine
 from eval.running import Report, Sets, run_fields, run_merges
 from eval.showing import shown
@@ -69,7 +69,7 @@ def _sets(options: argparse.Namespace) -> Sets:
     parts = options.part or ["merges", "drift", "fields"]
     return Sets(
         merge_cases() if "merges" in parts else (),
-        sequences() if "drift" in parts else (),
+        (*sequences(), said_again(merge_cases())) if "drift" in parts else (),
         conversations() if "fields" in parts else (),
     ).every(options.every)
 

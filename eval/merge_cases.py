@@ -5,9 +5,10 @@ Read from `merges/` and `sequences/`; how they are labelled is in README.md. Mus
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,30 @@ def merge_cases(directory: Path = HERE / "merges") -> tuple[MergeCase, ...]:
 def sequences(directory: Path = HERE / "sequences") -> tuple[Sequence, ...]:
     """All of them. Raises LabelError."""
     return tuple(_named(path, _toml(path), _sequence) for path in sorted(directory.glob("*.toml")))
+
+
+def said_again(cases: Iterable[MergeCase], merges: int = 50) -> Sequence:
+    """A sequence in which the same is said over and over in other words: nothing may be added, and nothing lost."""
+    same = [case for case in cases if all(_only_same(label) for label in case.labels)]
+    known = {case.id: [f"{case.id}_{place}" for place in range(len(case.required))] for case in same}
+    start = [
+        StepFact(name, fact.terms)
+        for case in same
+        for name, fact in zip(known[case.id], case.required, strict=True)
+    ]
+    steps = []
+    for case in islice(cycle(same), merges):
+        repeated = [
+            StepFact("", repeats=name)
+            for name, fact in zip(known[case.id], case.required, strict=True)
+            if any(fact.index in one.of for label in case.labels for one in label)
+        ]
+        steps.append(Step(case.new, tuple(repeated)))
+    return Sequence("said again", "", "\n".join(case.old for case in same), tuple(start), tuple(steps))
+
+
+def _only_same(label: tuple[Judgement, ...]) -> bool:
+    return all(one.relation is Relation.SAME and one.of for one in label)
 
 
 def parse_labels(text: str) -> tuple[Judgement, ...]:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from eval.merge_cases import CATEGORIES, Fact, MergeCase, Sequence, merge_cases, sequences
+from eval.merge_cases import CATEGORIES, Fact, MergeCase, Sequence, merge_cases, said_again, sequences
 from eval.text import holds
 
 from tieline.domain.facts import Judgement, Relation
@@ -109,6 +109,17 @@ def test_a_sequence_is_fifty_merges_of_facts_that_are_known_when_they_end(sequen
             known.add(fact.id)
             ended |= set(fact.ends)
     assert len(ended) >= 10
+
+
+def test_what_is_said_again_is_known_from_the_begin_and_never_ends() -> None:
+    sequence = said_again(CASES)
+    assert len(sequence.steps) == 50
+    assert len({step.says for step in sequence.steps}) >= 10
+    known = {fact.id: fact.terms for fact in sequence.start_facts}
+    for step in sequence.steps:
+        assert step.facts
+        for fact in step.facts:
+            assert holds(step.says, known[fact.repeats]), step.says
 
 
 def test_a_label_with_a_relation_that_is_none_is_refused() -> None:
