@@ -41,12 +41,13 @@ _SMALL_TALK = (
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What one field should be. `value` None: nothing. `accept` are other values that are as good; `quotes` the
-    places in the transcript that say it."""
+    places in the transcript that say it. `preset`: it is about the whole, so no quote is asked for."""
 
     asked: AskedField
     value: Any
     accept: tuple[Any, ...]
     quotes: tuple[str, ...]
+    preset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,15 @@ def _conversation(raw: Mapping[str, Any]) -> Conversation:
 
 def _expected(raw: Mapping[str, Any]) -> Expected:
     known = {"name", "type", "description", "examples", "choices", "required", "condition"}
-    if unknown := set(raw) - known - {"expected", "nothing", "accept", "quotes"}:
+    if unknown := set(raw) - known - {"expected", "nothing", "accept", "quotes", "preset"}:
         raise ValueError(f"unknown members {', '.join(sorted(unknown))}")
     if ("expected" in raw) == bool(raw.get("nothing")):
         raise ValueError(f"{raw['name']}: either expected, or nothing = true")
     asked = AskedField(**{name: raw[name] for name in known if name in raw})
-    return Expected(asked, raw.get("expected"), tuple(raw.get("accept", ())), tuple(raw.get("quotes", ())))
+    return Expected(
+        asked,
+        raw.get("expected"),
+        tuple(raw.get("accept", ())),
+        tuple(raw.get("quotes", ())),
+        raw.get("preset", False),
+    )

@@ -104,12 +104,15 @@ def fields(scores: Sequence[FieldScore], found: Sequence[Found]) -> dict[str, An
 
 def _fields(scores: Sequence[FieldScore]) -> dict[str, int]:
     given = [score for score in scores if score.answer is not None and score.answer.value is not None]
+    resting = [score for score in given if not score.expected.preset]
     return {
         "asked": len(scores),
         **{verdict.value: sum(score.verdict is verdict for score in scores) for verdict in Verdict},
         "given": len(given),
-        "quoted": sum(score.quoted for score in given),
-        "exact_supported": sum(score.supported for score in given if score.verdict is Verdict.EXACT),
+        "with_quote": len(resting),
+        "quoted": sum(score.quoted for score in resting),
+        "exact_with_quote": sum(score.verdict is Verdict.EXACT for score in resting),
+        "exact_supported": sum(score.supported for score in resting if score.verdict is Verdict.EXACT),
     }
 
 

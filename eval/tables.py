@@ -75,7 +75,7 @@ def _fields_row(one: Figures, columns: int) -> tuple[Any, ...]:
     return (
         one["engine"], figures["conversations"], figures["failed"], all_["asked"], _of(all_["exact"], there),
         all_["wrong"], all_["missing"], _of(all_["nothing"], nothing), all_["guessed"],
-        _of(all_["quoted"], all_["given"]), _of(all_["exact_supported"], all_["exact"]),
+        _of(all_["quoted"], all_["with_quote"]), _of(all_["exact_supported"], all_["exact_with_quote"]),
         *_cost(figures["cost"], figures["conversations"]),
     )  # fmt: skip
 

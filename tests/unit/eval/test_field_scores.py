@@ -82,7 +82,7 @@ def test_the_summary_counts_each_verdict_and_what_it_took() -> None:
     figures = fields(score(CONVERSATION, found), [found, Found({}, (used,), "too late")])
     assert figures["all"] == {
         "asked": 2, "exact": 1, "wrong": 0, "missing": 0, "nothing": 0, "guessed": 1,
-        "given": 2, "quoted": 1, "exact_supported": 1,
+        "given": 2, "with_quote": 2, "quoted": 1, "exact_with_quote": 1, "exact_supported": 1,
     }  # fmt: skip
     assert figures["failed"] == 1
     assert figures["cost"] == {

@@ -48,7 +48,8 @@ async def _report() -> Report:
 async def test_a_perfect_extraction_has_perfect_figures_but_for_what_it_guessed() -> None:
     figures = (await _report()).figures()["fields"]["all"]
     assert (figures["wrong"], figures["missing"], figures["guessed"]) == (0, 0, 1)
-    assert figures["exact_supported"] == figures["exact"] == figures["quoted"] - 1
+    assert figures["exact_supported"] == figures["exact_with_quote"] == figures["quoted"] - 1
+    assert figures["exact_with_quote"] < figures["exact"]
 
 
 async def test_what_is_wrong_is_shown_and_what_is_right_is_not() -> None:
