@@ -87,7 +87,7 @@ class RunBrake:
         if self.standing is not None and self.standing.rests(self._settings):
             raise BrakedError(why_stopped(self.standing))
         if self._run_id:
-            done = await self._book.done_so_far(uow, self._app.org_id, self._run_id)
+            done = await self._book.done_so_far(uow, self._app.org_id, self._run_id, self._flow)
             self._tally, self.read_before = Tally(done.counts), done.read
 
     async def look(self, uow: UnitOfWork) -> Brake | None:
@@ -129,7 +129,7 @@ class RunBrake:
         """Remembers, in the transaction that does them, that these are done."""
         counts = Counter(kind for kind, _ in {(effect.kind, effect.key) for effect in effects})
         if counts and self._run_id:
-            await self._book.add_done(uow, self._app.org_id, self._run_id, counts)
+            await self._book.add_done(uow, self._app.org_id, self._run_id, self._flow, counts)
 
     @property
     def is_known(self) -> bool:

@@ -32,11 +32,11 @@ class BrakeBook(Protocol):
     async def put(self, uow: UnitOfWork, brake: Brake) -> None:
         """Inserts a stop, or replaces it."""
 
-    async def done_so_far(self, uow: UnitOfWork, org_id: str, run_id: str) -> DoneSoFar:
-        """What earlier attempts at a run did."""
+    async def done_so_far(self, uow: UnitOfWork, org_id: str, run_id: str, flow: BrakeFlow) -> DoneSoFar:
+        """What earlier attempts at a run did in one flow."""
 
     async def add_done(
-        self, uow: UnitOfWork, org_id: str, run_id: str, counts: Mapping[BrakeKind, int]
+        self, uow: UnitOfWork, org_id: str, run_id: str, flow: BrakeFlow, counts: Mapping[BrakeKind, int]
     ) -> None:
         """Adds to it, in the transaction that does it."""
 

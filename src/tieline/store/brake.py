@@ -45,18 +45,20 @@ class PostgresBrakes:
             },
         )  # fmt: skip
 
-    async def done_so_far(self, uow: UnitOfWork, org_id: str, run_id: str) -> DoneSoFar:
-        """What earlier attempts at a run did."""
+    async def done_so_far(self, uow: UnitOfWork, org_id: str, run_id: str, flow: BrakeFlow) -> DoneSoFar:
+        """What earlier attempts at a run did in one flow."""
         rows = await _rows(uow, "done_so_far", org_id=org_id, run_id=run_id)
         if not rows:
             return DoneSoFar()
-        return DoneSoFar({BrakeKind(kind): int(n) for kind, n in rows[0]["effects"].items()}, rows[0]["read"])
+        named = ((name.partition(":"), int(n)) for name, n in rows[0]["effects"].items())
+        counts = {BrakeKind(kind): n for (of, _, kind), n in named if of == flow.value}
+        return DoneSoFar(counts, rows[0]["read"])
 
     async def add_done(
-        self, uow: UnitOfWork, org_id: str, run_id: str, counts: Mapping[BrakeKind, int]
+        self, uow: UnitOfWork, org_id: str, run_id: str, flow: BrakeFlow, counts: Mapping[BrakeKind, int]
     ) -> None:
         """Adds to it."""
-        added = Jsonb({kind.value: number for kind, number in counts.items()})
+        added = Jsonb({f"{flow.value}:{kind.value}": number for kind, number in counts.items()})
         await _connection(uow).execute(
             _sql["add_done"], {"org_id": org_id, "run_id": run_id, "counts": added}
         )

@@ -417,7 +417,7 @@ create table run (
     reason text,                               -- why it ended as it did, or what it waits for
     attempts integer not null default 0,       -- times a worker took it up; raised before the work begins
     requests_sent integer not null default 0,
-    effects jsonb not null default '{}',       -- what it has done so far, as the brake counts: see domain.brake
+    effects jsonb not null default '{}',       -- what it has done so far as the brake counts, by flow:kind
     not_before timestamptz,
     created_at timestamptz not null default now(),
     started_at timestamptz,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import httpx2
@@ -23,6 +24,7 @@ from tieline.domain.values import Value
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.brake import Braking
+from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow, PushResult
 from tieline.llm.offline import OfflineModel
@@ -138,6 +140,10 @@ class House:
     def braking(self) -> Braking:
         return Braking(PostgresBrakes(), self.store, self.clock, self.ids)
 
+    @cached_property
+    def outbound_brake(self) -> OutboundBrake:
+        return OutboundBrake(self.braking)
+
     async def app(self) -> AppConfig:
         return await self.apps.get(ORG, APP)
 
@@ -189,7 +195,7 @@ class House:
 
     async def push(self, schema: CrmSchema | None = None) -> PushResult:
         """One pass of the push flow."""
-        flow = OutboundFlow(self.store, self.clock, self.ids)
+        flow = OutboundFlow(self.store, self.clock, self.ids, self.outbound_brake)
         async with self.lane(Lane.LIVE) as lease:
             return await flow.push(
                 await self.app(), await self.org(), await self.session(), lease, schema or await self.schema()

@@ -39,7 +39,7 @@ async def called(home: House, conversation_id: str = "call_1", number: str = NUM
 
 async def create(home: House) -> CreateResult:
     """One pass of the flow, as the worker would do it."""
-    flow = CreatingFlow(home.store, home.clock, home.ids)
+    flow = CreatingFlow(home.store, home.clock, home.ids, home.outbound_brake)
     async with home.lane(Lane.LIVE) as lease:
         return await flow.run(
             await home.app(), await home.org(), await home.session(), lease, await home.schema()

@@ -34,17 +34,17 @@ class MemoryBrakes:
         """Inserts a stop, or replaces it."""
         self._tables.brakes[brake.org_id, brake.brake_id] = brake
 
-    async def done_so_far(self, uow: UnitOfWork, org_id: str, run_id: str) -> DoneSoFar:
-        """What earlier attempts at a run did."""
+    async def done_so_far(self, uow: UnitOfWork, org_id: str, run_id: str, flow: BrakeFlow) -> DoneSoFar:
+        """What earlier attempts at a run did in one flow."""
         read = self._tables.counts.get((org_id, run_id), {}).get("read", 0)
-        return DoneSoFar(self._tables.effects.get((org_id, run_id), {}), read)
+        return DoneSoFar(self._tables.effects.get((org_id, run_id, flow), {}), read)
 
     async def add_done(
-        self, uow: UnitOfWork, org_id: str, run_id: str, counts: Mapping[BrakeKind, int]
+        self, uow: UnitOfWork, org_id: str, run_id: str, flow: BrakeFlow, counts: Mapping[BrakeKind, int]
     ) -> None:
         """Adds to it."""
-        done = self._tables.effects.get((org_id, run_id), {})
-        self._tables.effects[org_id, run_id] = dict(Counter(done) + Counter(counts))
+        done = self._tables.effects.get((org_id, run_id, flow), {})
+        self._tables.effects[org_id, run_id, flow] = dict(Counter(done) + Counter(counts))
 
     async def linked(self, uow: UnitOfWork, org_id: str, tenant_key: str) -> int:
         """How many contacts are linked to a record of the tenant."""

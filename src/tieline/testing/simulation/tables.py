@@ -94,7 +94,7 @@ class Tables:
     counts: dict[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
     wakes: dict[int, Wake] = field(default_factory=dict)
     brakes: dict[tuple[str, str], Brake] = field(default_factory=dict)
-    effects: dict[tuple[str, str], Mapping[BrakeKind, int]] = field(default_factory=dict)
+    effects: dict[tuple[str, str, str], Mapping[BrakeKind, int]] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """What to go back to."""
