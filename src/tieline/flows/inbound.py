@@ -51,11 +51,20 @@ _TRIES = 5
 class InboundFlow:
     """Reads everything (`full`) or what changed; then what must be read again; then what was removed."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, braking: Braking | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        braking: Braking | None = None,
+        *,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._braking = braking
+        self._page_size = page_size
         self._sweeping = Sweeping(store, clock, self._new_contact_id)
 
     async def run(self, run: InboundRun, schema: CrmSchema) -> None:
@@ -90,7 +99,7 @@ class InboundFlow:
         while True:
             cursor = dict(state.cursor) if state.cursor is not None else None
             try:
-                page = await self._ask(reading, connector.read_all(reading.fields, cursor, PAGE_SIZE))
+                page = await self._ask(reading, connector.read_all(reading.fields, cursor, self._page_size))
             except CursorGoneError:
                 if cursor is None:
                     raise
@@ -118,7 +127,7 @@ class InboundFlow:
             assert state.watermark is not None, "a completed full read leaves a watermark"
             try:
                 page = await self._ask(
-                    reading, connector.read_changes(reading.fields, state.watermark, cursor, PAGE_SIZE)
+                    reading, connector.read_changes(reading.fields, state.watermark, cursor, self._page_size)
                 )
             except CursorGoneError:
                 if cursor is None:
@@ -135,7 +144,8 @@ class InboundFlow:
         self, reading: Reading, page: Page, kind: str, state: ReadState, *, first_read: bool
     ) -> None:
         """One page, its effects and its cursor in one transaction."""
-        parts = [page.records[i : i + PAGE_SIZE] for i in range(0, len(page.records), PAGE_SIZE)] or [()]
+        size = self._page_size
+        parts = [page.records[i : i + size] for i in range(0, len(page.records), size)] or [()]
         done = page.cursor is None and page.wait_s <= 0
         marks = [(kind, state)]
         if kind == "full" and done:

@@ -25,7 +25,7 @@ from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.brake import Braking
 from tieline.flows.brake_outbound import OutboundBrake
-from tieline.flows.inbound import InboundFlow, InboundRun
+from tieline.flows.inbound import PAGE_SIZE, InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow, PushResult
 from tieline.llm.offline import OfflineModel
 from tieline.ports.clock import to_ms
@@ -173,14 +173,16 @@ class House:
         finally:
             await self.leases.release(lease)
 
-    async def sync(self, *, full: bool = False, resumed_since: datetime | None = None) -> Mapping[str, int]:
+    async def sync(
+        self, *, full: bool = False, resumed_since: datetime | None = None, page_size: int = PAGE_SIZE
+    ) -> Mapping[str, int]:
         """One inbound run, or the rest of one that began then; returns its counts."""
         run_id = self.ids.new("run")
         await self.sql(
             "insert into run (org_id, run_id, app_id, kind, status, triggered_by)"
             " values (%s, %s, %s, 'inbound', 'running', 'manual')", ORG, run_id, APP,
         )  # fmt: skip
-        flow = InboundFlow(self.store, self.clock, self.ids, self.braking)
+        flow = InboundFlow(self.store, self.clock, self.ids, self.braking, page_size=page_size)
         async with self.lane(Lane.RECURRING) as lease:
             run = InboundRun(
                 await self.app(), await self.org(), await self.session(), lease, run_id, full, resumed_since

@@ -131,6 +131,36 @@ async def test_after_a_rejection_nobody_looks_again_until_the_limits_change(home
     assert await plans(home) == ["Oops", *(f"Plan {n}" for n in range(1, 6))]
 
 
+@pytest.mark.parametrize("full", [False, True])
+async def test_a_read_of_many_pages_writes_none_of_them_before_all_are_weighed(
+    home: House, full: bool
+) -> None:
+    records = await crowd(home, 9)
+    await limit(home, contacts_changed=6)
+    await rep_edits(home, records[1:], plan="Oops")
+    before = await plans(home)
+    with pytest.raises(BrakedError, match="change 8 contacts"):
+        await home.sync(full=full, page_size=2)
+    assert await plans(home) == before
+    await rep_edits(home, records[1:4], plan="Meant")
+    for number in range(4, 9):
+        await rep_edits(home, [records[number]], plan=f"Plan {number}")
+    requests = 0
+    while True:
+        home.wire.cut_after = requests
+        try:
+            await home.sync(full=full, page_size=2)
+        except TransientError:
+            requests += 1
+        else:
+            break
+    home.wire.cut_after = None
+    assert requests > 2
+    assert await plans(home) == ["Plan 0", "Meant", "Meant", "Meant", *(f"Plan {n}" for n in range(4, 9))]
+    assert len([row for row in await home.ledger("plan") if row["new_value"] == "Meant"]) == 3
+    assert not await answers(home).find(ORG)
+
+
 async def test_a_worker_that_dies_around_a_stop_has_written_nothing(home: House) -> None:
     records = await crowd(home)
     await limit(home, contacts_changed=2)
