@@ -32,6 +32,10 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/list-review-items"): None,
     ("POST", "/resolve-review-item/{issue_id}"): {"choice": "dismiss"},
     ("POST", "/replay-issues"): {"issue_ids": ["{issue_id}"]},
+    ("GET", "/list-brakes"): None,
+    ("GET", "/get-brake/{brake_id}"): None,
+    ("POST", "/confirm-brake/{brake_id}"): {"note": "Mallory"},
+    ("POST", "/reject-brake/{brake_id}"): {},
     ("GET", "/explain-contact-field/{contact_id}/{field_name}"): None,
     ("GET", "/get-crm-config"): None,
     ("POST", "/update-crm-config"): {"app_id": "{app_id}"},
@@ -55,6 +59,8 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/get-crm-schema"): None,
     ("POST", "/run-sync-job"): None,
     ("GET", "/get-sync-job-status"): None,
+    ("GET", "/list-runs"): None,
+    ("GET", "/get-run/{run_id}"): None,
     ("POST", "/run-audit-job"): None,
     ("GET", "/get-audit-job-status"): None,
     ("GET", "/health"): None,
@@ -88,8 +94,20 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
         " values (%s, 'issue_theirs', 'c', 'push_refused', %s, %s, %s, %s)",
         org_id, MARK, app_id, MARK, contact["contact_id"],
     )  # fmt: skip
+    await world.run(
+        "insert into run (org_id, run_id, app_id, kind, status, triggered_by, reason)"
+        " values (%s, 'run_theirs', %s, 'outbound', 'failed', 'event', %s)",
+        org_id, app_id, MARK,
+    )  # fmt: skip
+    await world.run(
+        "insert into brake (org_id, brake_id, app_id, flow, status, shown, known, stopped_at, seen_at, note)"
+        " values (%s, 'brake_theirs', %s, 'changes', 'stopped', '{}', 5, now(), now(), %s)",
+        org_id, app_id, MARK,
+    )  # fmt: skip
     return org_id, {
+        "{brake_id}": "brake_theirs",
         "{issue_id}": "issue_theirs",
+        "{run_id}": "run_theirs",
         "{contact_id}": contact["contact_id"],
         "{app_id}": app_id,
         "{phone_number}": PHONE,

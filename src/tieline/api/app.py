@@ -25,6 +25,7 @@ from tieline.api.routers import (
     merges,
     quota,
     review,
+    runs,
     sync,
     webhooks,
 )
@@ -36,6 +37,7 @@ ROUTERS: Sequence[APIRouter] = (
     contacts.router,
     merges.router,
     review.router,
+    runs.router,
     brakes.router,
     config.router,
     apps.router,

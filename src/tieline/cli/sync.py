@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from tieline.cli.issues import COLUMNS
 from tieline.cli.output import JsonFlag, OrgOption, note, print_json, print_rows
 from tieline.cli.runtime import CommandError, app_of, org_of, with_tieline
 from tieline.store.issues import IssueFilter
-from tieline.store.runs import Run, RunInProgressError
+from tieline.store.runs import SYNCS, Run, RunInProgressError
 from tieline.worker.wiring import make_worker
 
 sync_app = typer.Typer(help="Syncs of contacts from a CRM.", no_args_is_help=True)
@@ -66,7 +67,7 @@ def sync_status(
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         app_id = None if app is None else await app_of(tieline, org_id, app)
-        runs = [run_row(run) for run in await tieline.runs.recent(org_id, app_id, limit)]
+        runs = [run_row(run) for run in await tieline.runs.recent(org_id, app_id, limit, kinds=SYNCS)]
         print_rows(runs, RUN_COLUMNS, as_json=as_json)
         open_issues = await tieline.issues.counts(org_id, app_id)
         if open_issues and not as_json:
@@ -76,6 +77,44 @@ def sync_status(
     with_tieline(ctx, work)
 
 
+class RunKind(StrEnum):
+    """What a run did."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    CREATING = "creating"
+    ACTIVITY = "activity"
+    ANALYSIS = "analysis"
+    AUDIT = "audit"
+    CALCULATED = "calculated"
+
+
+@sync_app.command("runs")
+def sync_runs(
+    ctx: typer.Context,
+    app: Annotated[str | None, typer.Argument(help="App id or name; all when left out.")] = None,
+    kind: Annotated[list[RunKind] | None, typer.Option(help="Only these; may be given often.")] = None,
+    before: Annotated[str | None, typer.Option(help="Only runs older than this run id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many runs.")] = 20,
+    org: OrgOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List everything that was done: syncs, audits, pushes, new records, logged calls, analyses."""
+
+    async def work(tieline: Tieline) -> None:
+        org_id = await org_of(tieline, org)
+        app_id = None if app is None else await app_of(tieline, org_id, app)
+        kinds = [str(one) for one in kind] if kind else None
+        runs = await tieline.runs.recent(org_id, app_id, limit, kinds=kinds, before=before)
+        print_rows([run_row(run) for run in runs], PASS_COLUMNS, as_json=as_json)
+
+    with_tieline(ctx, work)
+
+
+PASS_COLUMNS = (
+    "run_id", "app_id", "kind", "status", "counts", "errors", "engine", "requests_sent", "started_at", "seconds",
+    "reason",
+)  # fmt: skip
 RUN_COLUMNS = (
     "run_id", "app_id", "kind", "status", "full_read", "triggered_by", "counts", "requests_sent", "started_at",
     "seconds", "reason",
@@ -128,7 +167,8 @@ def run_row(run: Run) -> dict[str, Any]:
     seconds = None if run.started_at is None else round(ended - run.started_at.timestamp(), 1)
     names = ("run_id", "app_id", "kind", "status", "full_read", "triggered_by", "requests_sent", "started_at",
              "finished_at", "reason", "attempts")  # fmt: skip
-    return {**{name: getattr(run, name) for name in names}, "counts": dict(run.counts), "seconds": seconds}
+    told = {"counts": dict(run.counts), "errors": dict(run.errors), "engine": run.engine, "seconds": seconds}
+    return {**{name: getattr(run, name) for name in names}, **told}
 
 
 def issue_row(issue: Any) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ One sync and one audit are in flight per app, which the table itself enforces. T
 to try again: `worker.retry` does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
@@ -24,6 +24,8 @@ _audit_sql = Queries("audit")
 _issues_sql = Queries("issues")
 AuditKind: TypeAlias = Literal["audit", "calculated"]
 _AUDITS = ("audit", "calculated")
+SYNCS = ("inbound", "audit", "calculated")
+"""Kinds that the schedule or a person starts; the others are passes that a change or a conversation wakes."""
 
 # Counts whose items were not taken over; everything else that was read counts as done.
 _FAILED = ("failed", "skipped")
@@ -171,10 +173,19 @@ class Runs:
         """The run of that id."""
         return await self._read("get", org_id=org_id, run_id=run_id)
 
-    async def recent(self, org_id: str, app_id: str | None = None, limit: int = 20) -> list[Run]:
-        """The newest runs, newest first."""
+    async def recent(
+        self,
+        org_id: str,
+        app_id: str | None = None,
+        limit: int = 20,
+        *,
+        kinds: Sequence[str] | None = None,
+        before: str | None = None,
+    ) -> list[Run]:
+        """The newest runs, newest first: of these kinds, older than the run `before`."""
         async with self._pool.connection() as conn:
-            values = {"org_id": org_id, "app_id": app_id, "limit": limit}
+            values = {"org_id": org_id, "app_id": app_id, "limit": limit, "before": before}
+            values["kinds"] = None if kinds is None else list(kinds)
             rows = await (await conn.execute(_sql["recent"], values)).fetchall()
         return [_run(row) for row in rows]
 
@@ -262,4 +273,7 @@ def _named(run: Run) -> str:
 
 
 def _run(row: Mapping[str, Any]) -> Run:
-    return Run(**{**row, "counts": {name: int(number) for name, number in row["counts"].items()}})
+    counted = {
+        name: {what: int(number) for what, number in row[name].items()} for name in ("counts", "errors")
+    }
+    return Run(**{**row, **counted})

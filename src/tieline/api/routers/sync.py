@@ -102,8 +102,7 @@ async def get_sync_job_status(caller: CallerOf, services: ServicesOf, connection
         return JsonResponse(job_status(None))
     run = await connections.runs.in_flight(caller.org_id, app_id)
     if run is None:
-        recent = await connections.runs.recent(caller.org_id, app_id)
-        run = next((found for found in recent if found.kind == "inbound"), None)
+        run = next(iter(await connections.runs.recent(caller.org_id, app_id, 1, kinds=["inbound"])), None)
     return JsonResponse(job_status(run))
 
 
