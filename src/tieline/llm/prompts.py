@@ -3,11 +3,18 @@
 Callers' words are data: they are passed as JSON values and never as part of a sentence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tieline.ports.llm import ClassifyRequest, LlmRefusedError, ModelUse, RewriteRequest
+from tieline.ports.llm import (
+    AskedField,
+    ClassifyRequest,
+    ExtractRequest,
+    LlmRefusedError,
+    ModelUse,
+    RewriteRequest,
+)
 
 PROMPT_VERSIONS: Final[Mapping[ModelUse, tuple[str, ...]]] = {
     ModelUse.ANALYSIS: ("analysis-1",),
@@ -58,6 +65,22 @@ Keep every fact of "present" unless "addition" contradicts it, and add every fac
 State nothing that is in neither. Keep names, numbers, dates, amounts, addresses and negations exactly as written.
 {DATA_RULE}"""
 
+EXTRACT: Final = f"""\
+You find facts in the transcript of a call or chat between an agent and a user. You are given a JSON object:
+- "transcript": what was said, or a part of it, or (where "part" says "summaries") summaries of its parts.
+- "started_at": when it began, with the time zone of the people; "weekday": the day of the week then.
+- "fields": what to find, each with "name", "type", "description" and perhaps "examples", "choices" and "only_if".
+Answer with one member for each field, by its name: null, or an object with
+- "value": what was found, of the field's type. For an enum exactly one of its choices. For a date or datetime an object
+  with "said", the words that name it exactly as they were said, and "iso", what they come to (2026-11-24, or
+  2026-11-24T15:00:00 on the clock of the people). For a phone all its digits; for an email the address as written.
+- "quote": the sentence of the transcript that says it, copied word for word, as short as it can be. For a field whose
+  "about_all" is true leave it empty.
+- "confidence": from 0 to 1, how sure you are that this is what was meant.
+Answer null for whatever was not said, for a field whose "only_if" does not hold, and wherever you would have to guess.
+If something was corrected later in the conversation, the correction counts. "examples" show the style, never a value.
+{DATA_RULE}"""
+
 NOTE: Final = "Notes about the customer, in plain short sentences."
 
 RELATIONS: Final = ("new", "same", "supersedes", "contradicts")
@@ -103,6 +126,33 @@ def rewrite_prompt(request: RewriteRequest) -> Prompt:
     if request.complaint:
         data["complaint"] = request.complaint
     return Prompt(REWRITE, data)
+
+
+def extract_prompt(request: ExtractRequest, keys: Sequence[str]) -> Prompt:
+    """The transcript, and what to find under which key. The form of the answer is the caller's."""
+    number, of = request.part
+    data: dict[str, Any] = {
+        "started_at": request.started_at.isoformat(timespec="seconds"),
+        "weekday": request.started_at.strftime("%A"),
+        "direction": request.direction,
+        "fields": [_asked(asked, key) for asked, key in zip(request.fields, keys, strict=True)],
+        "part": "summaries" if number == 0 else f"{number} of {of}",
+        "transcript": request.transcript,
+    }
+    return Prompt(EXTRACT, {name: value for name, value in data.items() if value != ""})
+
+
+def _asked(asked: AskedField, key: str) -> dict[str, Any]:
+    members = {
+        "name": key,
+        "type": asked.type,
+        "description": asked.description or asked.name,
+        "examples": list(asked.examples),
+        "choices": list(asked.choices),
+        "only_if": "" if asked.required else asked.condition,
+        "about_all": asked.preset,
+    }
+    return {name: value for name, value in members.items() if value or name == "about_all"}
 
 
 def _numbered(statements: Any) -> list[dict[str, Any]]:

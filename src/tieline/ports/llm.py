@@ -140,7 +140,10 @@ class MergeModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AskedField:
-    """One thing to find in a transcript. `type`: string, enum, boolean, number, date, datetime, email or phone."""
+    """One thing to find in a transcript. `type`: string, enum, boolean, number, date, datetime, email or phone.
+
+    `preset`: it is about the conversation as a whole, so no quote is asked for.
+    """
 
     name: str
     type: str
@@ -149,11 +152,15 @@ class AskedField:
     choices: Sequence[str] = ()
     required: bool = False
     condition: str = ""
+    preset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractRequest:
-    """A transcript (or a part of a long one) and what to find. `started_at` is in the conversation's time zone."""
+    """A transcript (or a part of a long one) and what to find. `started_at` is in the conversation's time zone.
+
+    `part`: which of how many; (0, n): the text is the summaries of n parts.
+    """
 
     transcript: str
     fields: Sequence[AskedField]
@@ -164,7 +171,10 @@ class ExtractRequest:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One answer, unchecked: the value as JSON, the sentence that it is said to rest on, and how sure the model is."""
+    """One answer, unchecked: the value as JSON, the sentence that it is said to rest on, and how sure the model is.
+
+    Of a date or datetime the value is `{"said": the words, "iso": what they come to}`, or the ISO text alone.
+    """
 
     value: Any
     quote: str = ""
