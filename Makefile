@@ -8,6 +8,9 @@ STAMP  := $(VENV)/.stamp
 LLM    := .llm
 UV     := $(BIN)/uv
 ARGS   ?=
+# A real CRM for test-bottlecrm, with an interpreter of its own.
+PYTHON312 ?= python3.12
+BOTTLECRM := .bottlecrm
 
 # uv must never fetch an interpreter: the one that made .venv is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
@@ -16,7 +19,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env check test test-unit test-llm llm sim chaos demo bench eval fmt lock ci-deps clean
+.PHONY: help env check test test-unit test-bottlecrm test-llm llm sim chaos demo bench eval fmt lock ci-deps clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +48,17 @@ test: env  ## the whole suite; says which tests were skipped and why
 
 test-unit: env  ## only the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+test-bottlecrm: env $(BOTTLECRM)/.stamp  ## conformance and walk-through on a real BottleCRM, which needs Python 3.12 (PYTHON312=...)
+	TIELINE_BOTTLECRM=$(CURDIR)/$(BOTTLECRM) $(BIN)/python -m pytest tests/bottlecrm $(ARGS)
+
+$(BOTTLECRM)/.stamp: tests/bottlecrm/requirements.txt | env
+	@$(PYTHON312) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null || { \
+		echo "BottleCRM needs Python 3.12 or newer: put python3.12 on the path, or name one with make test-bottlecrm PYTHON312=..." >&2; exit 1; }
+	@echo "Installing BottleCRM into $(BOTTLECRM)"
+	@test -x $(BOTTLECRM)/venv/bin/python || $(PYTHON312) -m venv $(BOTTLECRM)/venv
+	@$(UV) pip sync --quiet --python $(BOTTLECRM)/venv/bin/python --require-hashes tests/bottlecrm/requirements.txt
+	@touch $@
 
 sim: env  ## live through SEEDS=1000 simulated histories (FROM=0), and tell the story of any that fails
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FROM),0) $(ARGS)
