@@ -17,6 +17,7 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("/", "Overview", "layout-dashboard"),
     Entry("/contacts", "Contacts", "users"),
     Entry("/conversations", "Conversations", "messages-square"),
+    Entry("/fields", "Fields", "list-tree"),
     Entry("/connections", "Connections", "plug"),
     Entry("/mappings", "Mappings", "arrow-left-right"),
     Entry("/runs", "Runs", "activity"),

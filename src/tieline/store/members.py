@@ -23,8 +23,9 @@ SESSION_IDLES: Final = timedelta(hours=12)
 _ATTEMPTS: Final = 10
 _LOCKED_FOR: Final = timedelta(minutes=5)
 _SEEN_EVERY: Final = timedelta(minutes=1)
-# 32 MiB and about 60 ms a try: OWASP's figures for scrypt ask for at least N=2^15 with r=8 and p=3.
-_N, _R, _P = 2**15, 8, 3
+# 32 MiB a try: OWASP's figures for scrypt ask for at least N=2^15 with r=8 and p=3.
+COST: Final = 2**15
+_R, _P = 8, 3
 
 
 class MemberError(Exception):
@@ -63,13 +64,16 @@ class Member:
 
 
 class Members:
-    """Adds, finds and removes members, and opens and closes their sessions."""
+    """Adds, finds and removes members, and opens and closes their sessions. `cost` is scrypt's N."""
 
-    def __init__(self, pool: Pool, clock: Clock, ids: Ids) -> None:
+    def __init__(self, pool: Pool, clock: Clock, ids: Ids, *, cost: int = COST) -> None:
         self._pool = pool
         self._clock = clock
         self._ids = ids
         self._sql = Queries("members")
+        self._cost = cost
+        # Compared with when there is no such member; no password has this hash.
+        self._nobody = f"scrypt${cost}${_R}${_P}${_text(b'nobody' * 3)}${_text(b'0' * 32)}"
 
     async def add(self, org_id: str, email: str, password: str, role: Role, name: str = "") -> Member:
         """A new member. Raises MemberError for a taken address or a password that is too short."""
@@ -79,7 +83,7 @@ class Members:
             "email": _checked_email(email),
             "name": name.strip(),
             "role": role.value,
-            "password_hash": await asyncio.to_thread(_hash_password, _checked_password(password)),
+            "password_hash": await asyncio.to_thread(_hash_password, _checked_password(password), self._cost),
             "now": self._clock.now(),
         }
         rows = await self._rows("add", row)
@@ -107,7 +111,7 @@ class Members:
 
     async def set_password(self, org_id: str, member_id: str, password: str) -> None:
         """Sets a password and ends all sessions. Raises MemberError."""
-        digest = await asyncio.to_thread(_hash_password, _checked_password(password))
+        digest = await asyncio.to_thread(_hash_password, _checked_password(password), self._cost)
         values = {"org_id": org_id, "member_id": member_id, "password_hash": digest}
         await self._change("set_password", values, keeps_owner=True)
         await self._rows("close_sessions", values)
@@ -118,7 +122,7 @@ class Members:
         rows = await self._rows("by_email", {"email": email.strip()})
         row = rows[0] if rows else None
         # An unknown address costs the same time as a known one.
-        right = await asyncio.to_thread(_verify, password, row["password_hash"] if row else _NOBODY)
+        right = await asyncio.to_thread(_verify, password, row["password_hash"] if row else self._nobody)
         if row is None or (row["locked_until"] is not None and row["locked_until"] > now):
             return None
         key = {"org_id": row["org_id"], "member_id": row["member_id"]}
@@ -187,9 +191,9 @@ def _checked_password(password: str) -> str:
     return password
 
 
-def _hash_password(password: str) -> str:
+def _hash_password(password: str, cost: int) -> str:
     salt = secrets.token_bytes(16)
-    return f"scrypt${_N}${_R}${_P}${_text(salt)}${_text(_scrypt(password, salt, _N, _R, _P))}"
+    return f"scrypt${cost}${_R}${_P}${_text(salt)}${_text(_scrypt(password, salt, cost, _R, _P))}"
 
 
 def _verify(password: str, kept: str) -> bool:
@@ -204,6 +208,3 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-_NOBODY: Final = f"scrypt${_N}${_R}${_P}${_text(b'nobody' * 3)}${_text(b'0' * 32)}"
