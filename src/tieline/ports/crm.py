@@ -181,7 +181,10 @@ class DailyLimit:
 
 
 class Capability(StrEnum):
-    """What a connector can do. What is not declared is refused before anything is sent."""
+    """What a connector can do. What is not declared is refused before anything is sent.
+
+    Without CHANGES every sync lists all records; without REMOVALS an audit finds out who is gone.
+    """
 
     FULL_READ = "full_read"
     CHANGES = "changes"
