@@ -62,6 +62,10 @@ def test_a_crm_is_connected_mapped_synced_and_looked_at(shell: Shell, salesforce
     issues = shell.type("issue", "list", *org, "--json").json()
     assert len(issues) == len(shell.type("issue", "list", *org, "--app", "sf", "--json").json())
     assert shell.type("app", "test", "sf", *org).code == 0
+    quota = shell.type("app", "show", "sf", *org, "--json").json()["quota"]
+    assert quota["allowed"] == 100_000
+    assert 0 < quota["used_by_tieline"] <= quota["used"]
+    assert " of 100,000 in 24 hours" in shell.type("app", "show", "sf", *org).out
 
 
 def test_a_second_organisation_sees_nothing_of_the_first(shell: Shell) -> None:
