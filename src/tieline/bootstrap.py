@@ -292,15 +292,24 @@ def _secrets(settings: Settings) -> Secrets:
 
 
 def _merger(settings: Settings) -> MergeModel:
-    if settings.model is None:
-        return OfflineModel()
-    key = settings.model_api_key
-    return merge_model(
-        ModelSpec(
-            ModelUse.MERGE,
-            settings.model,
-            base_url=settings.model_base_url,
-            api_key=key.get_secret_value() if key else "none",
-            timeout_s=settings.model_timeout_s,
-        )
+    spec = model_spec(settings, ModelUse.MERGE)
+    return OfflineModel() if spec is None else merge_model(spec)
+
+
+def model_spec(settings: Settings, use: ModelUse) -> ModelSpec | None:
+    """The model for a use, as the settings have it; None for none."""
+    model = settings.model_for(use)
+    if model is None or model.model is None:
+        return None
+    return ModelSpec(
+        use,
+        model.model,
+        provider=model.provider or "openai",
+        base_url=model.base_url,
+        api_key=model.api_key.get_secret_value() if model.api_key else None,
+        timeout_s=model.timeout_s or settings.model_timeout_s,
+        input_price=model.input_price or 0.0,
+        output_price=model.output_price or 0.0,
+        output=model.output or "auto",
+        prompt_version=model.prompt_version,
     )

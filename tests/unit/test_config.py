@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tieline.config import Settings, SettingsError, load
+from tieline.ports.llm import ModelUse
 
 KEY = base64.b64encode(b"k" * 32).decode()
 URL = "postgresql://me:pa55word@db/tieline"
@@ -90,6 +91,54 @@ def test_a_shorter_wait_for_lost_answers_is_refused_for_real_crms() -> None:
 def test_a_models_address_without_a_model_is_refused() -> None:
     with pytest.raises(SettingsError, match="TIELINE_MODEL"):
         load({}, {"TIELINE_MODEL_BASE_URL": "http://127.0.0.1:1/v1"})
+
+
+def test_each_use_of_a_model_has_the_general_settings_and_its_own_before_them(elsewhere: Path) -> None:
+    (elsewhere / "tieline.toml").write_text(
+        'model = "general"\nmodel_api_key = "k-1"\nmodel_input_price = 2.0\nmodel_timeout_s = 9\n'
+        '[models.analysis]\nmodel = "large"\nprompt_version = "analysis-1"\n'
+        '[models.memory]\nmodel = "none"\n'
+    )
+    settings = load({}, {"TIELINE_ANALYSIS_MODEL_TIMEOUT_S": "60", "TIELINE_MERGE_MODEL_OUTPUT_PRICE": "8"})
+    analysis, merge = settings.model_for(ModelUse.ANALYSIS), settings.model_for(ModelUse.MERGE)
+    assert analysis is not None
+    assert merge is not None
+    assert (analysis.model, analysis.timeout_s, analysis.prompt_version) == ("large", 60.0, "analysis-1")
+    assert (merge.model, merge.timeout_s, merge.provider, merge.output_price) == (
+        "general",
+        9.0,
+        "openai",
+        8.0,
+    )
+    assert settings.model_for(ModelUse.MEMORY) is None
+    # The price of one model is not that of another; the endpoint is the same.
+    assert (analysis.input_price, merge.input_price) == (None, 2.0)
+    assert analysis.api_key == merge.api_key == settings.model_api_key
+
+
+def test_a_key_does_not_go_to_an_endpoint_that_it_was_not_given_for() -> None:
+    environ = {
+        "TIELINE_MODEL": "m", "TIELINE_MODEL_API_KEY": "k-1", "TIELINE_MERGE_MODEL_BASE_URL": "http://127.0.0.1:1/v1",
+    }  # fmt: skip
+    merge = load({}, environ).model_for(ModelUse.MERGE)
+    assert merge is not None
+    assert (merge.model, merge.api_key, merge.base_url) == ("m", None, "http://127.0.0.1:1/v1")
+    with pytest.raises(SettingsError, match="TIELINE_ANALYSIS_MODEL_API_KEY"):
+        load({}, {**environ, "TIELINE_ANALYSIS_MODEL_PROVIDER": "anthropic"})
+
+
+def test_wrong_settings_of_a_use_are_named_in_full(elsewhere: Path) -> None:
+    (elsewhere / "tieline.toml").write_text('[models.merge]\ncolour = 1\n[models.talk]\nmodel = "x"\n')
+    with pytest.raises(SettingsError) as caught:
+        load({}, {"TIELINE_ANALYSIS_MODEL_TIMEOUT_S": "soon", "TIELINE_MEMORY_MODEL_PROVIDER": "acme"})
+    said = str(caught.value)
+    for part in (
+        "models.merge.colour",
+        "models.talk",
+        "Set TIELINE_ANALYSIS_MODEL_TIMEOUT_S.",
+        "TIELINE_MEMORY_MODEL_PROVIDER",
+    ):
+        assert part in said
 
 
 def test_no_secret_is_shown_by_settings_or_errors() -> None:
