@@ -102,16 +102,8 @@ lock: env  ## write requirements.lock from pyproject.toml (LOCK_ARGS="--upgrade"
 		--extra dev --extra llm --extra fast $(LOCK_ARGS) -o requirements.lock pyproject.toml
 	@$(MAKE) --no-print-directory env
 
-# As root on Debian: the second PostgreSQL version that the store is tested on. Without it those tests are skipped by name.
-ci-deps:  ## as root: install PostgreSQL 15 server binaries for the tests, where apt can
-	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then echo "ci-deps: PostgreSQL 15 is already here"; \
-	elif ! command -v apt-get > /dev/null; then echo "ci-deps: no apt-get here; tests on PostgreSQL 15 will be skipped"; \
-	elif [ "$$(id -u)" -ne 0 ]; then echo "ci-deps: not root; tests on PostgreSQL 15 will be skipped"; \
-	else mkdir -p /etc/postgresql-common/createcluster.d \
-		&& echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/no-main.conf; \
-		{ apt-get install -y -q --no-install-recommends postgresql-15 \
-		|| { apt-get update -q && apt-get install -y -q --no-install-recommends postgresql-15; }; } \
-		|| echo "ci-deps: apt could not install postgresql-15; tests on PostgreSQL 15 will be skipped"; fi
+ci-deps:  ## as root: what tests need from Debian: PostgreSQL 15 server binaries and Chromium, where apt can
+	@.ci/install-deps
 
 clean:  ## remove the environment and every cache
 	rm -rf $(VENV) $(LLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

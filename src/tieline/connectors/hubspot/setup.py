@@ -18,6 +18,7 @@ SETUP: Final = SetupGuide(
         "Create it, choose Show token, and copy the access token here.",
     ),
     members={
+        "api_key": "Access token",
         "access_token": "Access token",
         "client_id": "Client ID",
         "client_secret": "Client secret",
