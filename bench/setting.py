@@ -106,6 +106,7 @@ async def setting(database_url: str, provider: str, crm_url: str) -> AsyncIterat
             org_id, app_id, "crm", provider, tenant_url=crm_url, connection_status="connected",
             tenant_id=session.identity.tenant_id, schema=schema, mappings_checked=True,
             crm_config={
+                "brake": False,  # Everything is changed at once, on purpose.
                 "inbound_sync_mappings": lines,
                 "outbound_sync_mappings": [line for line in lines if line["field_name"] in OUTBOUND],
             },

@@ -26,6 +26,12 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
                     " ('org_review', %s, %s, %s, 'm', 'ann', '{\"survivor\": \"ann\", \"loser\": \"anna\"}')",
                     [issue_id, issue_id, kind],
                 )
+            for brake_id, flow in (("brake_1", "push"), ("brake_2", "creating")):
+                database.execute(
+                    "insert into brake (org_id, brake_id, app_id, flow, status, shown, known, stopped_at, seen_at)"
+                    " values ('org_review', %s, 'app_1', %s, 'stopped', '{\"records_changed\": [90, 50]}', 300, now(),"
+                    " now())", [brake_id, flow],
+                )  # fmt: skip
         yield shell
 
 
@@ -56,6 +62,19 @@ def test_the_list_says_what_can_be_decided_and_a_decision_merges(shell: Shell) -
     assert (again["survivor_id"], again["loser_id"], again["swapped"]) == ("ann", "anna", False)
     assert shell.type("contact", "merge", N1, "nobody", *ORG).code == 3
     assert shell.type("contact", "merge", N1, N2, *ORG).code == 4
+
+
+def test_stops_are_listed_confirmed_and_rejected(shell: Shell) -> None:
+    stops = {stop["brake_id"]: stop for stop in shell.type("brake", "list", *ORG, "--json").json()}
+    assert set(stops) == {"brake_1", "brake_2"}
+    shown = shell.type("brake", "show", "brake_1", *ORG, "--json").json()
+    assert (shown["status"], shown["shown"]) == ("stopped", {"records_changed": {"count": 90, "limit": 50}})
+    assert shown["would"] == "change 90 records in the CRM (the limit is 50)"
+    confirmed = shell.type("brake", "confirm", "brake_1", "--because", "meant", *ORG, "--json")
+    assert confirmed.json()["decided_by"] == "person:command line"
+    assert "as soon as a worker" in confirmed.err
+    assert shell.type("brake", "reject", "brake_2", *ORG, "--json").json()["status"] == "rejected"
+    assert shell.type("brake", "confirm", "brake_9", *ORG).code == 3
 
 
 def test_issues_are_replayed_by_id_and_by_kind(shell: Shell) -> None:

@@ -212,9 +212,12 @@ async def _connect(tieline: Tieline, crm: Crm) -> tuple[str, str]:
             "type": "crm", "provider": crm.provider, "name": "chaos", "tenant_url": crm.url,
             "auth_config": dict(CREDENTIALS[crm.provider]),
             "crm_config": {
+                "brake": False,  # All contacts are edited at once, on purpose.
                 "inbound_sync_mappings": lines,
                 "outbound_sync_mappings": [line for line in lines if line["field_name"] == "notes"],
                 "sync_conversation_activity": True,
+                # All of a CRM's records are edited here at once, and nobody is there to agree to it.
+                "brake": False,
             },
         }),
     )  # fmt: skip
