@@ -30,8 +30,8 @@ class UpdateApp(Strict):
     """Members that are not sent stay; so do members of `crm_config`, where null takes one away.
 
     Beyond Retell, `crm_config` may have `default_country`, `time_zone`, `fallback_phone_fields`,
-    `sync_interval_minutes`, `audit_interval_hours`, `calculated_interval_hours` and `brake`, and each of its mappings
-    `policy`, `options`, `lossy_confirmed` and `guard`.
+    `sync_interval_minutes`, `audit_interval_hours`, `calculated_interval_hours`, `api_reserve_percent` and `brake`, and
+    each of its mappings `policy`, `options`, `lossy_confirmed` and `guard`.
     """
 
     name: str = ""
