@@ -60,7 +60,7 @@ def until(shell: Shell, query: str) -> dict[str, Any]:
 
 
 def check_that_all_is_there_once(shell: Shell) -> None:
-    run = until(shell, "select * from run where status = 'succeeded'")
+    run = until(shell, "select * from run where kind = 'inbound' and status = 'succeeded'")
     with psycopg.connect(shell.database_url, row_factory=dict_row) as conn:
         records = conn.execute("select count(*) as number from link").fetchone()
         doubled = conn.execute(

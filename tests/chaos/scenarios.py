@@ -60,7 +60,9 @@ async def import_contacts(plan: Plan) -> Measured:
         storm = Storm(world, "page", rng, plan.stint_s, plan.tell)
 
         async def finished() -> bool:
-            return bool(await world.one("select count(*) from run where status = 'succeeded'"))
+            return bool(
+                await world.one("select count(*) from run where kind = 'inbound' and status = 'succeeded'")
+            )
 
         felt = await storm.rage(plan.harms, finished)
         world.crm.quicken()
@@ -160,16 +162,18 @@ async def two_workers(world: World) -> None:
 
 async def first_read(world: World) -> None:
     """Waits until the first read has been completed, with nobody harmed."""
-    while not await world.one("select count(*) from run where status = 'succeeded'"):  # noqa: ASYNC110 - a row's
+    while not await world.one("select count(*) from run where kind = 'inbound' and status = 'succeeded'"):  # noqa: ASYNC110 - a row's
         await asyncio.sleep(0.1)
 
 
 async def read_changes(world: World) -> None:
     """An increment, to its end."""
-    before = await world.one("select count(*) from run where status = 'succeeded'")
+    before = await world.one("select count(*) from run where kind = 'inbound' and status = 'succeeded'")
     await world.tieline.runs.queue(world.org_id, world.app_id, full_read=True, triggered_by="manual")
-    while await world.one("select count(*) from run where status = 'succeeded'") == before:
-        assert not await world.one("select count(*) from run where status = 'failed'")
+    while (
+        await world.one("select count(*) from run where kind = 'inbound' and status = 'succeeded'") == before
+    ):
+        assert not await world.one("select count(*) from run where kind = 'inbound' and status = 'failed'")
         await asyncio.sleep(0.1)
 
 
@@ -243,7 +247,7 @@ async def _check_import(world: World, amount: int) -> dict[str, Any]:
         "select contact_id, field_name from ledger where outcome = 'set' group by 1, 2 having count(*) > 1"
     )
     assert twice == []
-    (run,) = await world.rows("select * from run")
+    (run,) = await world.rows("select * from run where kind = 'inbound'")
     assert run["counts"]["read"] == amount, run["counts"]
     return {"contacts": len(contacts), "records": amount}
 

@@ -20,7 +20,7 @@ async def begin_pass(conn: Connection, org_id: str, app_id: str | None, kind: st
 
 
 class Passes:
-    """Ends the runs of passes."""
+    """Ends the runs of passes, and notes errors of any run."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -44,3 +44,9 @@ class Passes:
         }  # fmt: skip
         async with self._pool.connection() as conn:
             await conn.execute(_sql["end"], values)
+
+    async def note_error(self, org_id: str, run_id: str, words: str) -> None:
+        """Counts an error of a run that may go on afterwards."""
+        values = {"org_id": org_id, "run_id": run_id, "words": words}
+        async with self._pool.connection() as conn:
+            await conn.execute(_sql["note_error"], values)

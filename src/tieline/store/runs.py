@@ -184,8 +184,8 @@ class Runs:
     ) -> list[Run]:
         """The newest runs, newest first: of these kinds, older than the run `before`."""
         async with self._pool.connection() as conn:
-            values = {"org_id": org_id, "app_id": app_id, "limit": limit, "before": before}
-            values["kinds"] = None if kinds is None else list(kinds)
+            chosen = None if kinds is None else list(kinds)
+            values = {"org_id": org_id, "app_id": app_id, "limit": limit, "before": before, "kinds": chosen}
             rows = await (await conn.execute(_sql["recent"], values)).fetchall()
         return [_run(row) for row in rows]
 

@@ -8,9 +8,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tieline.flows.tally import PassKind, PassTally
+from tieline.flows.tally import PassKind, PassTally, in_words
 from tieline.ports.clock import Ids
 from tieline.ports.crm import CrmSession
+from tieline.ports.errors import BrakedError, ConflictError, CrmError
 from tieline.store.passes import Passes
 
 _log = logging.getLogger(__name__)
@@ -51,3 +52,13 @@ async def _end(passes: Passes, org_id: str, tally: PassTally, failure: str | Non
     except Exception as error:
         # What the pass did is committed; only its line in the history stays open, until the next of its kind ends it.
         _log.warning("run %s not ended: %s", tally.run_id, type(error).__name__)
+
+
+@asynccontextmanager
+async def errors_told(passes: Passes, org_id: str, run_id: str) -> AsyncIterator[None]:
+    """Counts what a queued run fails with, by its class; the run may be tried again."""
+    try:
+        yield
+    except (CrmError, ConflictError, BrakedError) as error:
+        await passes.note_error(org_id, run_id, in_words(error))
+        raise

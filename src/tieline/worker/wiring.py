@@ -32,7 +32,7 @@ from tieline.store.brake import PostgresBrakes
 from tieline.store.passes import Passes
 from tieline.store.runs import Run
 from tieline.worker.jobs import Flows, Jobs
-from tieline.worker.passes import told
+from tieline.worker.passes import errors_told, told
 from tieline.worker.queue import PgQueue
 from tieline.worker.worker import Worker, worker_name
 
@@ -103,20 +103,22 @@ class WiredFlows:
 
     async def inbound(self, run: Run, lease: Lease) -> None:
         """One inbound run, with the schema as it is now; then whatever waited for it."""
-        ready = await self._ready(lease.org_id, lease.app_id, lease.lane, live_schema=True)
-        # A first attempt has done nothing yet, whatever the two machines' clocks say.
-        since = run.started_at if run.attempts > 1 else None
-        inbound = InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, run.full_read, since)
-        await self._inbound.run(inbound, ready.schema)
+        async with errors_told(self._passes, lease.org_id, run.run_id):
+            ready = await self._ready(lease.org_id, lease.app_id, lease.lane, live_schema=True)
+            # A first attempt has done nothing yet, whatever the two machines' clocks say.
+            since = run.started_at if run.attempts > 1 else None
+            inbound = InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, run.full_read, since)
+            await self._inbound.run(inbound, ready.schema)
         await self._tieline.issues.settle_for_app(lease.org_id, lease.app_id, _REFUSED, "the CRM lets us in")
         for kind in (WakeKind.PUSH, WakeKind.ACTIVITY):
             await self.wake(Wake(kind, lease.org_id, lease.app_id))
 
     async def audit(self, run: Run, lease: Lease) -> None:
         """One audit, with the schema as it is now."""
-        ready = await self._ready(lease.org_id, lease.app_id, lease.lane, live_schema=True)
-        audit = InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, True)
-        await self._audit.run(audit, ready.schema, calculated=run.kind == "calculated")
+        async with errors_told(self._passes, lease.org_id, run.run_id):
+            ready = await self._ready(lease.org_id, lease.app_id, lease.lane, live_schema=True)
+            audit = InboundRun(ready.app, ready.org, ready.session, lease, run.run_id, True)
+            await self._audit.run(audit, ready.schema, calculated=run.kind == "calculated")
 
     async def push(self, org_id: str, app_id: str, lease: Lease) -> float | None:
         """Pushes until nothing is dirty that may be pushed now."""
