@@ -19,7 +19,7 @@ from tieline.connectors.bottlecrm.phones import find_by_phone, spellings
 from tieline.connectors.bottlecrm.types import Definition
 from tieline.domain import app_settings
 from tieline.domain.crm_schema import CrmKind
-from tieline.ports.crm import Capability, Credentials, Identity, Token
+from tieline.ports.crm import Capability, Credentials, Identity, Response, Token
 from tieline.ports.errors import CredentialsInvalidError, FatalError, MalformedAnswerError
 
 URL = "https://crm-api.example.com"
@@ -116,7 +116,7 @@ def test_the_schema_has_built_in_and_own_fields_and_leaves_out_what_is_not_in_fo
     assert all(name in found for name in CONNECTOR.spec.name_fields)
 
 
-def hits(*ids: str) -> object:
+def hits(*ids: str) -> Response:
     return answer({"duplicates": [{"id": one, "matched_on": ["phone"]} for one in ids]})
 
 

@@ -35,6 +35,8 @@ TABLE: list[tuple[Request, int, Any, type[CrmError], str]] = [
         AccessTokenExpiredError,
         "Organization context",
     ),
+    (READ, 403, {"detail": "Invalid token"}, AccessTokenExpiredError, "Invalid token"),
+    (READ, 403, {"detail": "Token revoked or expired"}, AccessTokenExpiredError, "revoked"),
     (
         READ,
         401,
