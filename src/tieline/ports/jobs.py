@@ -13,6 +13,7 @@ class WakeKind(StrEnum):
 
     INBOUND = "inbound"
     ANALYSIS = "analysis"
+    EXTRACTION = "extraction"
     PUSH = "push"
     ACTIVITY = "activity"
     AUDIT = "audit"

@@ -15,6 +15,8 @@ from psycopg.types.json import Jsonb
 from tieline.domain.intake import Announcement, Report
 from tieline.ports.clock import Clock
 from tieline.ports.store import UnitOfWork
+from tieline.ports.work import ConversationKey
+from tieline.store.extractions import want_extraction
 from tieline.store.pool import Connection, Pool, Queries
 from tieline.store.unit_of_work import PostgresStore, PostgresUnitOfWork
 
@@ -57,6 +59,7 @@ class Conversations:
         updated = await _connection(unit).execute(self._sql["update"], row)
         if updated.rowcount == 0:
             await _connection(unit).execute(self._sql["insert"], row)
+        await want_extraction(unit, ConversationKey(org_id, report.platform, report.conversation_id))
 
     async def _look(self, unit: UnitOfWork, key: Mapping[str, str]) -> Report | None:
         row = await (await _connection(unit).execute(self._sql["known"], key)).fetchone()

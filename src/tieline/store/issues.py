@@ -148,11 +148,14 @@ async def replay_on(connection: Connection, jobs: JobQueue, org_id: str, which: 
     key = {"org_id": org_id, "issue_ids": ids}
     for part in ("links", "activities", "creations"):
         await connection.execute(_sql[f"replay_{part}"], key)
+    extractions = await connection.execute(_sql["replay_extractions"], key)
     conversations = await connection.execute(_sql["replay_conversations"], key)
     apps = {row["app_id"] for row in await (await connection.execute(_sql["replay_apps"], key)).fetchall()}
     kinds = (WakeKind.INBOUND, WakeKind.PUSH, WakeKind.ACTIVITY)
     wakes = [Wake(kind, org_id, app_id) for app_id in sorted(apps) for kind in kinds]
     if conversations.rowcount:
         wakes.append(Wake(WakeKind.ANALYSIS, org_id))
+    if extractions.rowcount:
+        wakes.append(Wake(WakeKind.EXTRACTION, org_id))
     await jobs.enqueue(connection, wakes)
     return ids

@@ -61,6 +61,7 @@ class Flows:
     stop_app: Callable[[str, str, str], Awaitable[None]]
     wake: Callable[[Wake], Awaitable[None]]
     refusals: tuple[type[Exception], ...] = ()
+    extraction: Callable[[str], Awaitable[float | None]] | None = None
 
 
 class Jobs:
@@ -91,6 +92,7 @@ class Jobs:
             WakeKind.INBOUND: self._run_pass(self._runs.due, self._flows.inbound, self._flows.reconnect),
             WakeKind.AUDIT: self._run_pass(self._runs.due_audit, self._flows.audit),
             WakeKind.ANALYSIS: self._analysis,
+            WakeKind.EXTRACTION: self._extraction,
             WakeKind.PUSH: self._live_pass(self._flows.push),
             WakeKind.ACTIVITY: self._live_pass(self._flows.activity),
         }
@@ -156,6 +158,10 @@ class Jobs:
 
     async def _analysis(self, wake: Wake) -> None:
         await self._guarded(wake, lambda: self._flows.analysis(wake.org_id))
+
+    async def _extraction(self, wake: Wake) -> None:
+        if (extraction := self._flows.extraction) is not None:
+            await self._guarded(wake, lambda: extraction(wake.org_id))
 
     async def _guarded(self, wake: Wake, work: Callable[[], Awaitable[float | None]]) -> None:
         """Runs a pass that keeps its own place in our tables, and wakes for what is left."""

@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 _PRIORITIES = {
     WakeKind.ANALYSIS: 30,
     WakeKind.PUSH: 20,
+    WakeKind.EXTRACTION: 10,
     WakeKind.ACTIVITY: 10,
     WakeKind.INBOUND: 0,
     WakeKind.AUDIT: 0,

@@ -265,7 +265,8 @@ create table conversation (
     transcript text,
     analysis jsonb,                            -- presets and custom data by name, as received
     analysis_version text,                     -- hash of analysis
-    analysis_origin jsonb,                     -- null: the platform's; else ours: {"engine", "prompt_version"}
+    analysis_origin jsonb,                     -- null: the platform's; else of ours: {"engine", "prompt_version", "dropped",
+                                               -- "platform_analysis", "platform_version"}, the last two what it replaced
     evidence jsonb,                            -- what our own analysis rests on, by name, see domain.evidence
     metadata jsonb,
     raw jsonb,
@@ -315,6 +316,8 @@ create table extraction (
     conversation_id text not null,
     due_at timestamptz,                        -- null: nothing to do
     rerun boolean not null default false,      -- a person asked for it: also an analysis that is there is replaced
+    transcript_md5 text,                       -- of the transcript that was to be read last
+    revision bigint not null default 1,        -- raised whenever it is wanted anew
     attempts integer not null default 0,
     claim_token text,
     claim_until timestamptz,

@@ -5,7 +5,8 @@ set needs_read = true, push_blocked = '{}', push_attempts = 0, push_not_before =
 from issue i
 left join app a on a.org_id = i.org_id and a.app_id = i.app_id
 where i.org_id = %(org_id)s and i.issue_id = any(%(issue_ids)s) and i.closed_at is null
-    and i.kind not in ('activity_refused', 'conversation_failed', 'analysis_value', 'record_not_created')
+    and i.kind not in ('activity_refused', 'conversation_failed', 'analysis_value', 'record_not_created',
+        'extraction_failed', 'model_missing', 'model_refused')
     and l.org_id = i.org_id
     and case
         when i.external_id is not null

@@ -5,6 +5,10 @@ from (
     from conversation
     where %(kind)s = 'analysis' and org_id = %(org_id)s and due_at is not null
     union all
+    select greatest(due_at, claim_until)
+    from extraction
+    where %(kind)s = 'extraction' and org_id = %(org_id)s and due_at is not null
+    union all
     select push_not_before
     from link
     where %(kind)s = 'push' and org_id = %(org_id)s and tenant_key = %(tenant_key)s and dirty_at is not null

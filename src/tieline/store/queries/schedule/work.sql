@@ -11,6 +11,11 @@ from conversation
 where due_at <= clock_timestamp() and (claim_until is null or claim_until <= clock_timestamp())
 group by org_id
 union all
+select 'extraction', org_id, ''
+from extraction
+where due_at <= clock_timestamp() and (claim_until is null or claim_until <= clock_timestamp())
+group by org_id
+union all
 select 'push', org_id, app_id
 from ready r
 where exists (
