@@ -237,7 +237,7 @@ def pair(name: str, *, outbound: bool = True) -> Pair:
     )
 
 
-def link(status: LinkStatus = LinkStatus.OPEN, **agreed: Value) -> LinkState:
+def link(status: LinkStatus = LinkStatus.OPEN, /, **agreed: Value) -> LinkState:
     pairs = {pair(name).key: PairState(Base(value, value)) for name, value in agreed.items()}
     return LinkState("r1", "c1", status, pairs=pairs)
 
