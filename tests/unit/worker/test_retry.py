@@ -28,6 +28,7 @@ def s(seconds: float) -> timedelta:
         (errors.TransientError("down"), 3, 0.0, RetryAfter(s(4), counted=True)),
         (errors.TransientError("down", maybe_applied=True), 1, 0.5, RetryAfter(s(1.5), counted=True)),
         (errors.MalformedAnswerError("short"), 1, 0.0, RetryAfter(s(1), counted=True)),
+        (errors.SendTooLateError("late"), 1, 0.0, RetryAfter(s(1), counted=True)),
         (errors.TransientError("down"), MOST_ATTEMPTS, 0.0, GiveUp(f"down ({MOST_ATTEMPTS} attempts)")),
         (errors.CursorGoneError("gone"), 1, 0.0, RetryAfter(s(1), counted=True)),
         (ConflictError("first"), 1, 0.0, RetryAfter(s(1), counted=True)),
