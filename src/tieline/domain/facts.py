@@ -5,7 +5,7 @@ renders: a judgement can add, drop or keep a whole statement and nothing else, s
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from tieline.domain.statements import compare_key
 
@@ -120,12 +120,16 @@ _FACTS = ("added", "left_out", "overflowed")
 _TIES = ("same", "superseded", "yielded", "contradicts")
 
 
-def moments(others: Iterable[Said]) -> dict[tuple[str, str], Moment]:
-    """When each fact was first said, as far as conversations are known to have said it; by date and key."""
-    found: dict[tuple[str, str], Moment] = {}
-    for other in others:
+Known: TypeAlias = Mapping[tuple[str, str], Sequence[Moment]]
+"""When facts were said, by date and key: once for each conversation that put one into the note, in order."""
+
+
+def moments(others: Iterable[Said]) -> Known:
+    """When each fact was said, as far as conversations are known to have said it."""
+    found: dict[tuple[str, str], list[Moment]] = {}
+    for other in sorted(others, key=lambda one: one.moment):
         for fact in other.contribution.added:
-            found[fact.dated] = min(found.get(fact.dated, other.moment), other.moment)
+            found.setdefault(fact.dated, []).append(other.moment)
     return found
 
 

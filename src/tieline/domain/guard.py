@@ -77,7 +77,7 @@ def _missing(text: str, required: Sequence[str]) -> Iterator[str]:
         if not _in_order(_named(statement), said):
             yield f"It has the names of {statement!r} in another order."
         weighty = [word for word in words(statement) if word not in _GLUE]
-        if sum(word in written for word in weighty) * 2 < len(weighty):
+        if weighty and sum(word in written for word in weighty) * 2 <= len(weighty):
             yield f"It leaves out {statement!r}."
 
 

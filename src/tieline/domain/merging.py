@@ -12,24 +12,6 @@ from tieline.domain.statements import compare_key as compare_key
 from tieline.domain.statements import statements as statements
 
 
-def append_new(old: str, new: str) -> str:
-    """The old text, byte for byte, and below it the statements of the new one that are not already there."""
-    known = set(keys(old))
-    added = _rendered_without(pieces(new), {piece.dated for piece in pieces(new) if piece.key in known})
-    if not added:
-        return old
-    return added if not old.strip() else _below(old, added)
-
-
-def keep_both(old: str, new: str) -> str:
-    """Both texts whole, the new below the old after a blank line: what is done when a model fails."""
-    if not old.strip():
-        return new
-    if not new.strip() or keys(old) == keys(new):
-        return old
-    return f"{old}\n\n{new}"
-
-
 def without(text: str, removed: Iterable[str]) -> str:
     """The text without those statements (or texts of several); unchanged if it holds none of them."""
     gone = {key for statement in removed for key in (compare_key(statement), *keys(statement))}
@@ -74,7 +56,3 @@ def _rendered_without(parts: tuple[Piece, ...], excluded: Collection[tuple[str, 
             seen.add(piece.dated)
             kept.append(index)
     return render(parts, kept)
-
-
-def _below(old: str, added: str) -> str:
-    return old + added if old.endswith("\n") else f"{old}\n{added}"

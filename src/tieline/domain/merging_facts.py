@@ -4,6 +4,7 @@ Each conversation has a dated line of its own at its place in time. A statement 
 and one that goes is named in the contribution. What is newer is never superseded by what is older. Pure.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from tieline.domain.facts import (
     Contribution,
     Fact,
     Judgement,
+    Known,
     Moment,
     Relation,
     Said,
@@ -89,43 +91,45 @@ def merge_facts(
     """
     asked = question(old, new)
     merger = _Merger(old, when, moments(others))
-    for statement, judgement in zip(
-        asked.new, checked(asked.complete(judgements), len(asked.old)), strict=True
-    ):
-        merger.take(statement, judgement)
+    judged = checked(asked.complete(judgements), len(asked.old))
+    for statement, judgement, exact in zip(asked.new, judged, asked.exact, strict=True):
+        merger.take(statement, judgement, exact=exact is not None)
     return merger.finish(new, cap)
 
 
 def add_line(old: str, line: str, when: When, cap: int, others: Sequence[Said] = ()) -> Merged:
     """The note with one more dated line, whatever it says already. Line breaks in it become blanks."""
     merger = _Merger(old, when, moments(others))
-    merger.mine.append(" ".join(line.split()))
+    merger.mine += undated_statements(" ".join(line.split()))
     return merger.finish(line, cap)
 
 
-def place(text: str, facts: Sequence[Fact], known: Mapping[tuple[str, str], Moment], at: Moment) -> str:
+def place(text: str, facts: Sequence[Fact], known: Known, at: Moment) -> str:
     """The text with facts of one date at their place in time, in a line of their own."""
     if not facts:
         return text
     line = join((fact.statement for fact in facts), facts[0].date)
     parts = pieces(text)
+    seen: Counter[tuple[str, str]] = Counter()
     for index, part in enumerate(parts):
-        if not facts[0].date or is_later(part, facts[0].date, at, known):
+        # Of lines with the same words the first is the first conversation's.
+        if not facts[0].date or is_later(part, facts[0].date, at, known, seen[part.dated]):
             while not parts[index].opens:
                 index -= 1
             start = parts[index].start
             return f"{text[:start]}{line}\n{text[start:]}"
+        seen[part.dated] += 1
     if not text.strip():
         return line
     return text + line if text.endswith("\n") else f"{text}\n{line}"
 
 
-def is_later(part: Piece, date: str, at: Moment, known: Mapping[tuple[str, str], Moment]) -> bool:
+def is_later(part: Piece, date: str, at: Moment, known: Known, nth: int = 0) -> bool:
     """Whether a dated statement was said after that. Of one day and an unknown hour, it counts as said before."""
     if part.date != date:
         return bool(part.date) and part.date > date
-    said = known.get(part.dated)
-    return said is not None and said > at
+    said = known.get(part.dated, ())
+    return nth < len(said) and said[nth] > at
 
 
 def fit(text: str, cap: int) -> tuple[str, tuple[Fact, ...]]:
@@ -157,7 +161,7 @@ class _Merger:
 
     old: str
     when: When
-    known: Mapping[tuple[str, str], Moment]
+    known: Known
     mine: list[str] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     ties: dict[str, list[Tie]] = field(default_factory=dict)
@@ -165,10 +169,10 @@ class _Merger:
     def __post_init__(self) -> None:
         self.parts = pieces(self.old)
 
-    def take(self, statement: str, judgement: Judgement) -> None:
+    def take(self, statement: str, judgement: Judgement, *, exact: bool) -> None:
         standing = [i for i in judgement.of if i not in self.gone]
         match judgement.relation if standing else Relation.NEW:
-            case Relation.SAME if not self._vetoed(statement, standing):
+            case Relation.SAME if exact or not self._vetoed(statement, standing):
                 self._same(statement, standing[0])
             case Relation.SUPERSEDES:
                 self._supersede(statement, standing)
@@ -193,14 +197,14 @@ class _Merger:
         return Merged(fitted, self._contribution(said, added, own, overflowed))
 
     def _vetoed(self, statement: str, of: Sequence[int]) -> bool:
-        """A model that takes another number or name for the same would lose it. Equal words need no such look."""
-        old = [self.parts[i].text for i in of]
-        return compare_key(statement) not in map(compare_key, old) and adds_terms(statement, old)
+        """A model that takes another number or name for the same would lose it."""
+        return adds_terms(statement, [self.parts[i].text for i in of])
 
     def _same(self, statement: str, of: int) -> None:
         part = self.parts[of]
         self._tie("same", statement, of)
-        if is_later(part, self.when.date, self.when.moment, self.known):
+        same_words = compare_key(statement) == part.key
+        if same_words and is_later(part, self.when.date, self.when.moment, self.known):
             # It was said earlier than was known: it stands where it was first said.
             self.gone.add(of)
             self.mine.append(statement)

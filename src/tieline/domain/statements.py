@@ -1,9 +1,9 @@
 """Text as statements: a statement is a sentence, or a non-blank line that holds no more than one.
 
 Where a sentence ends is decided from the sentence itself and the character that follows, never from what
-stood before it, so that a text put together from statements falls into the same statements again. A line of a note may
-begin with a date (`2026-11-20: Wants a demo. Has 40 seats.`): it dates the line's statements and is part of none. This
-module must never change a character of a statement.
+stood before it, so that a text put together from statements falls into the same statements again. Before a statement
+there may be a date (`2026-11-20: Wants a demo. Has 40 seats.`): it dates the statements from there to the end of the
+line and is part of none. This module must never change a character of a statement.
 """
 
 import re
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _DATED = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])):\s+(?=\S)")
+_ANY_DAY: Final = "2000-01-01"
 _LINE_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 # Quotation marks and brackets that may close a sentence after its end mark, also full-width and CJK ones.
@@ -44,9 +45,10 @@ _LIST_MARK = re.compile(r"[\W_]*(?:\d{1,3}|[^\W\d_])[.)]*")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One statement in its place: its text, the blanks before it, what it compares as, and its line's date or ''.
+    """One statement in its place: its text, the blanks before it, what it compares as, and its date or ''.
 
-    `start`: where in the text its line's date, else the statement itself begins. `opens`: it is the first of its line.
+    `start`: where in the text it begins, with its date if that stands right before it (`headed`). `opens`: it is the
+    first of its line.
     """
 
     text: str
@@ -55,6 +57,7 @@ class Piece:
     date: str = ""
     start: int = 0
     opens: bool = True
+    headed: bool = False
 
     @property
     def dated(self) -> tuple[str, str]:
@@ -106,7 +109,10 @@ def pieces(text: str) -> tuple[Piece, ...]:
     for span in _spans(text, dated=True):
         statement = text[span.start : span.end]
         before = text[done : span.outer]
-        found.append(Piece(statement, before, compare_key(statement), span.date, span.outer, span.opens))
+        headed = span.outer < span.start
+        found.append(
+            Piece(statement, before, compare_key(statement), span.date, span.outer, span.opens, headed)
+        )
         done = span.end
     return tuple(found)
 
@@ -117,8 +123,10 @@ def render(parts: tuple[Piece, ...], kept: Iterable[int]) -> str:
     previous: int | None = None
     for index in kept:
         gap = "" if previous is None else _gap(parts, previous, index)
-        opens = previous is None or _LINE_BREAK.search(gap) is not None
-        out += [gap, with_date(parts[index].date, parts[index].text) if opens else parts[index].text]
+        part = parts[index]
+        same_line = previous is not None and _LINE_BREAK.search(gap) is None
+        dated = same_line and previous is not None and parts[previous].date == part.date and not part.headed
+        out += [gap, part.text if dated else with_date(part.date, part.text)]
         previous = index
     return "".join(out)
 
@@ -138,12 +146,13 @@ def join(statements_: Iterable[str], date: str) -> str:
 
 def stay_apart(left: str, right: str) -> bool:
     """Whether two statements on one line are read as these two again."""
-    return undated_statements(f"{left} {right}") == (left, right)
+    line = with_date(_ANY_DAY, f"{left} {right}")
+    return [(part.date, part.text) for part in pieces(line)] == [(_ANY_DAY, left), (_ANY_DAY, right)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A statement at [start, end); `outer` is where its line's date begins, if it is the first of a dated line."""
+    """A statement at [start, end); `outer` is where a date right before it begins, else `start`."""
 
     start: int
     end: int
@@ -161,19 +170,26 @@ def _spans(text: str, *, dated: bool) -> Iterable[_Span]:
 
 
 def _spans_of_line(text: str, line_start: int, line_end: int, *, dated: bool) -> Iterable[_Span]:
-    outer = start = _skip_blanks(text, line_start, line_end)
-    head = _DATED.match(text, start, line_end) if dated else None
-    date, start = (head[1], head.end()) if head else ("", start)
+    outer = _skip_blanks(text, line_start, line_end)
+    start, date = _after_date(text, outer, line_end, "") if dated else (outer, "")
     opens = True
     for match in _END.finditer(text, start, line_end):
         following = text[match.end() : line_end].lstrip()[:1]
         if match.start() >= start and _ends_sentence(text[start : match.end()], following):
             yield _Span(start, match.end(), outer, date, opens)
             outer = start = _skip_blanks(text, match.end(), line_end)
+            if dated:
+                start, date = _after_date(text, outer, line_end, date)
             opens = False
     last = text[start:line_end].rstrip()
     if last:
         yield _Span(start, start + len(last), outer, date, opens)
+
+
+def _after_date(text: str, start: int, end: int, date: str) -> tuple[int, str]:
+    """Where the statement begins, and its date: the one that stands there, else that of the line so far."""
+    head = _DATED.match(text, start, end)
+    return (head.end(), head[1]) if head else (start, date)
 
 
 def _skip_blanks(text: str, start: int, end: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tieline.domain.facts import Contribution, Fact, Moment, Said, moments
+from tieline.domain.facts import Contribution, Fact, Known, Moment, Said, moments
 from tieline.domain.merging_facts import fit, place
 from tieline.domain.statements import Piece, compare_key, pieces, render
 
@@ -29,23 +29,43 @@ def take_back(text: str, mine: Contribution, others: Sequence[Said], cap: int, *
     parts = pieces(text)
     gone: set[int] = set()
     back: list[_Support] = []
-    for fact in mine.added:
+    line = _line(parts, mine.added) if lines else None
+    if line is not None:
+        gone |= line
+    for fact in mine.added if line is None else ():
         index = _find(parts, fact, gone)
         support = None if lines else _first_to_say(fact.key, others)
         if index is None or (support is not None and support.fact.dated == parts[index].dated):
             continue
         gone.add(index)
         back += [support] if support else []
-    rest = render(parts, [i for i in range(len(parts)) if i not in gone]) if gone else text
     back += _suppressed(mine, others)
+    gone |= {i for one in back for i in _said_later(parts, one.fact)}
+    rest = render(parts, [i for i in range(len(parts)) if i not in gone]) if gone else text
     restored = _placed(rest, back, others)
     return restored if restored == text else fit(restored, cap)[0]
+
+
+def _line(parts: Sequence[Piece], facts: Sequence[Fact]) -> set[int] | None:
+    """Where all of them stand one behind the other: others of that day may have said the same, each in its line."""
+    wanted = [fact.dated for fact in facts]
+    for start in range(len(parts) - len(wanted) + 1):
+        if [part.dated for part in parts[start : start + len(wanted)]] == wanted:
+            return set(range(start, start + len(wanted)))
+    return None
 
 
 def _find(parts: Sequence[Piece], fact: Fact, gone: set[int]) -> int | None:
     """Where it stands: under its date, else under another, which a person or an earlier conversation gave it."""
     left = [i for i in range(len(parts)) if i not in gone and parts[i].key == fact.key]
     return next((i for i in left if parts[i].date == fact.date), left[0] if left else None)
+
+
+def _said_later(parts: Sequence[Piece], fact: Fact) -> Iterator[int]:
+    """Where a fact stands that comes back with an earlier date: it is one fact, from when it was first said."""
+    for index, part in enumerate(parts):
+        if part.key == fact.key and part.date and (not fact.date or part.date > fact.date):
+            yield index
 
 
 def _first_to_say(key: str, others: Sequence[Said]) -> _Support | None:
@@ -71,16 +91,20 @@ def _suppressed(mine: Contribution, others: Sequence[Said]) -> Iterator[_Support
     for tie in mine.superseded:
         # If a later conversation superseded what superseded it, it is out of date all the same.
         if tie.of.key not in superseded and compare_key(tie.statement) not in superseded:
-            yield _Support(known.get(tie.of.dated, Moment(0)), tie.of)
+            yield _Support(_first(known, tie.of), tie.of)
     overflowed = {fact.dated for one in theirs for fact in one.overflowed}
     for fact in mine.overflowed:
         if fact.dated not in overflowed:
-            yield _Support(known.get(fact.dated, Moment(0)), fact)
+            yield _Support(_first(known, fact), fact)
     said = {fact.key for fact in mine.added}
     for other in others:
         for tie in other.contribution.yielded:
             if tie.of.key in said:
                 yield _Support(other.moment, Fact(tie.statement, other.contribution.date))
+
+
+def _first(known: Known, fact: Fact) -> Moment:
+    return next(iter(known.get(fact.dated, ())), Moment(0))
 
 
 def _placed(text: str, back: Iterable[_Support], others: Sequence[Said]) -> str:

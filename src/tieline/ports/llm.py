@@ -61,27 +61,6 @@ class LlmAnswerError(LlmError):
 
 
 @dataclass(frozen=True, slots=True)
-class MergeRequest:
-    """Two texts, both data and neither an instruction, and the field's description, which is the instruction."""
-
-    field_name: str
-    instruction: str
-    old: str
-    new: str
-
-
-class TextMerger(Protocol):
-    """Combines texts. `engine` names how, for runs and the ledger ('no model' or the model's name)."""
-
-    @property
-    def engine(self) -> str:
-        """What does the merging."""
-
-    async def merge(self, request: MergeRequest) -> str:
-        """The combined text. Raises LlmError."""
-
-
-@dataclass(frozen=True, slots=True)
 class ClassifyRequest:
     """Old and new statements of one field; each new one is to be judged against the old ones."""
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tieline.domain.merging import append_new, keep_both, merge3, statements, without
-from tieline.domain.statements import compare_key, keys
+from tieline.domain.merging import merge3, statements, without
+from tieline.domain.statements import compare_key, dated_keys, keys, pieces, render
 
 # Few enough words that two texts often share a statement, with everything that can make a boundary uncertain.
 _WORDS = st.sampled_from(
@@ -42,6 +42,8 @@ _SENTENCES = st.sampled_from(
         "Budget?",
         "plain line",
         "元気。",
+        "2026-11-01: Wants a demo.",
+        "2026-11-02: Wants a demo.",
     ]
 )
 _LOOSE = st.lists(st.tuples(_WORDS, _MARKS, _GAPS), max_size=10).map(
@@ -84,6 +86,16 @@ def test_a_statement_is_a_sentence_or_a_line(text: str, expected: tuple[str, ...
     assert statements(text) == expected
 
 
+def test_a_date_at_the_begin_of_a_line_dates_its_statements_and_is_part_of_none() -> None:
+    note = "Plain.\n2026-11-20: Wants a demo. Has 3.5 seats.\n  2026-11-21:  1. point\n2026-13-01: no date\n2026-11-22:"
+    assert [(piece.date, piece.text) for piece in pieces(note)] == [
+        ("", "Plain."), ("2026-11-20", "Wants a demo."), ("2026-11-20", "Has 3.5 seats."), ("2026-11-21", "1. point"),
+        ("", "2026-13-01: no date"), ("", "2026-11-22:"),
+    ]  # fmt: skip
+    assert render(pieces(note), (0, 2, 3)) == "Plain.\n2026-11-20: Has 3.5 seats.\n  2026-11-21: 1. point"
+    assert without(note, ["wants a demo."]).startswith("Plain.\n2026-11-20: Has 3.5 seats.")
+
+
 def test_statements_compare_without_case_blanks_and_composition() -> None:
     assert compare_key("Café  au\tLAIT") == compare_key(unicodedata.normalize("NFD", " cafÉ au lait "))
     assert compare_key("one") != compare_key("two")
@@ -92,50 +104,8 @@ def test_statements_compare_without_case_blanks_and_composition() -> None:
 @few
 @given(texts)
 def test_no_visible_character_of_a_text_is_outside_its_statements(text: str) -> None:
-    assert "".join("".join(statements(text)).split()) == "".join(text.split())
-
-
-@few
-@given(texts, texts)
-def test_appending_keeps_the_old_text_and_adds_each_new_statement_once(old: str, new: str) -> None:
-    both = append_new(old, new)
-    if old.strip():
-        assert both.startswith(old)
-    assert list(keys(both)) == list(keys(old)) + [
-        key for key in dict.fromkeys(keys(new)) if key not in keys(old)
-    ]
-    assert append_new(both, new) == both
-
-
-def test_appending_adds_only_what_is_not_there() -> None:
-    old = "Interested in enterprise plan.\nHas 40 seats."
-    assert (
-        append_new(old, "interested in  Enterprise plan. Wants demo next week")
-        == f"{old}\nWants demo next week"
-    )
-    assert append_new("", "First.") == "First."
-    assert append_new("First.", "") == "First."
-
-
-def test_appended_statements_keep_their_lines() -> None:
-    assert (
-        append_new("Old.", "A one. B two.\n\nC three. Old. D four.")
-        == "Old.\nA one. B two.\n\nC three. D four."
-    )
-
-
-def test_both_texts_are_kept_with_the_new_below_the_old() -> None:
-    assert keep_both("Old.", "New.") == "Old.\n\nNew."
-    assert keep_both(" ", "New.") == "New."
-    assert keep_both("Old.", "\n") == "Old."
-    assert keep_both("Old. More.", "old.  more.") == "Old. More."
-
-
-@few
-@given(texts, texts)
-def test_what_was_appended_can_be_taken_out_again(old: str, new: str) -> None:
-    added = [text for text in statements(new) if compare_key(text) not in keys(old)]
-    assert keys(without(append_new(old, new), added)) == keys(old)
+    shown = (f"{piece.date}:{piece.text}" if piece.headed else piece.text for piece in pieces(text))
+    assert "".join("".join(shown).split()) == "".join(text.split())
 
 
 @few
@@ -168,10 +138,10 @@ def test_a_change_of_one_side_alone_is_the_result(base: str, changed: str) -> No
 def test_the_merge_is_the_same_set_of_statements_whichever_side_is_whose(
     base: str, crm: str, ours: str
 ) -> None:
-    in_base, in_crm, in_ours = set(keys(base)), set(keys(crm)), set(keys(ours))
+    in_base, in_crm, in_ours = (set(dated_keys(text)) for text in (base, crm, ours))
     wanted = (in_base & in_crm & in_ours) | (in_crm - in_base) | (in_ours - in_base)
-    assert set(keys(merge3(base, crm, ours))) == wanted
-    assert set(keys(merge3(base, ours, crm))) == wanted
+    assert set(dated_keys(merge3(base, crm, ours))) == wanted
+    assert set(dated_keys(merge3(base, ours, crm))) == wanted
 
 
 @few
@@ -188,14 +158,14 @@ def test_merging_again_changes_nothing(base: str, crm: str, ours: str) -> None:
 def test_a_real_merge_has_base_then_crm_then_ours_and_each_statement_once(
     base: str, crm: str, ours: str
 ) -> None:
-    assume(len({keys(base), keys(crm), keys(ours)}) == 3)
-    in_base, in_crm, in_ours = set(keys(base)), set(keys(crm)), set(keys(ours))
+    assume(len({dated_keys(base), dated_keys(crm), dated_keys(ours)}) == 3)
+    in_base, in_crm, in_ours = (set(dated_keys(text)) for text in (base, crm, ours))
     blocks = [
-        *(key for key in keys(base) if key in in_crm and key in in_ours),
-        *(key for key in keys(crm) if key not in in_base),
-        *(key for key in keys(ours) if key not in in_base),
+        *(key for key in dated_keys(base) if key in in_crm and key in in_ours),
+        *(key for key in dated_keys(crm) if key not in in_base),
+        *(key for key in dated_keys(ours) if key not in in_base),
     ]
-    assert keys(merge3(base, crm, ours)) == tuple(dict.fromkeys(blocks))
+    assert dated_keys(merge3(base, crm, ours)) == tuple(dict.fromkeys(blocks))
 
 
 @pytest.mark.parametrize(
@@ -205,6 +175,19 @@ def test_a_real_merge_has_base_then_crm_then_ours_and_each_statement_once(
         ("A one. B two.", "A one.", "A one. B two. C three.", "A one.\nC three."),
         ("A one. B two.", "B two. C three.", "A one. D four.", "C three.\nD four."),
         ("A one.", "A uno.", "A eins.", "A uno.\nA eins."),
+        # A rep's log has the same words on several days; a day that one side corrected is its change.
+        (
+            "D",
+            "D\n2026-11-01: Called.\n2026-11-08: Called.",
+            "D\nE",
+            "D\n2026-11-01: Called.\n2026-11-08: Called.\nE",
+        ),
+        (
+            "2026-11-01: Called. Won.",
+            "2026-11-02: Called. Won.",
+            "2026-11-01: Called. Won.\n2026-11-03: Paid.",
+            "2026-11-02: Called. Won.\n2026-11-03: Paid.",
+        ),
         ("", "From CRM.", "From us. From crm.", "From CRM.\nFrom us."),
         ("A one.", "", "A one. B two.", "B two."),
         (

@@ -1,11 +1,19 @@
-"""Merging two texts without a model."""
+"""Judging statements without a model."""
 
-from tieline.llm.offline import OfflineMerger
-from tieline.ports.llm import MergeRequest
+import pytest
+
+from tieline.domain.facts import Judgement, Relation
+from tieline.llm.offline import OfflineModel
+from tieline.ports.llm import ClassifyRequest, LlmError, RewriteRequest
 
 
-async def test_without_a_model_the_new_statements_come_below_the_old_text() -> None:
-    merger = OfflineMerger()
-    request = MergeRequest("notes", "", "Likes tea.\nHas a dog.", "Has a DOG. Wants a demo.")
-    assert await merger.merge(request) == "Likes tea.\nHas a dog.\nWants a demo."
-    assert merger.engine == "no model"
+async def test_without_a_model_the_same_words_are_the_same_fact_and_nothing_is_written() -> None:
+    model = OfflineModel()
+    request = ClassifyRequest(
+        "notes", "", ["Likes tea.", "Has a dog."], ["The customer has a dog", "Wants a demo."]
+    )
+    classified = await model.classify(request)
+    assert classified.judgements == (Judgement(Relation.SAME, (1,)), Judgement(Relation.NEW))
+    assert (model.engine, classified.usage.engine, classified.usage.requests) == ("no model", "no model", 0)
+    with pytest.raises(LlmError):
+        await model.rewrite(RewriteRequest("notes", "", "Old.", "New.", 100))
