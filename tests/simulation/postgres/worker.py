@@ -37,7 +37,7 @@ from tieline.worker.wiring import WiredFlows, make_worker
 
 WHO: Final = "x-simulated-worker"
 """The header that says whose request it is: worker, pid, and the pass of a flow."""
-TUNING: Final = QueueTuning(poll_s=0.1)
+TUNING: Final = QueueTuning(poll_s=0.2)
 _doing: ContextVar[str] = ContextVar("doing", default="?")
 
 

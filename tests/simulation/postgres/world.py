@@ -333,7 +333,7 @@ class PostgresWorld:
         while await self.busy():
             if asyncio.get_running_loop().time() > end:
                 return False
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.03)
         return True
 
     async def give_credentials(self, auth: Mapping[str, str]) -> None:
