@@ -22,6 +22,7 @@ from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
 from tieline.flows.reviewing import Reviewing
+from tieline.llm.extractor import model_extractor
 from tieline.llm.merge_model import merge_model
 from tieline.llm.models import ModelSpec
 from tieline.llm.offline import OfflineModel
@@ -29,7 +30,7 @@ from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import Connector, Credentials
 from tieline.ports.jobs import JobQueue
-from tieline.ports.llm import MergeModel, ModelUse
+from tieline.ports.llm import Extractor, MergeModel, ModelUse
 from tieline.ports.session import OnIdentity, TokenStore
 from tieline.ports.store import Lane
 from tieline.store.accounts import Accounts
@@ -41,6 +42,7 @@ from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
 from tieline.store.due_work import DueWork
 from tieline.store.embedded import EmbeddedServer, ensure_database, find_binaries
+from tieline.store.extractions import Extractions
 from tieline.store.issues import Issues
 from tieline.store.leases import Leases
 from tieline.store.members import Members
@@ -53,6 +55,7 @@ from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets
 from tieline.store.tokens import AppTokens
 from tieline.store.unit_of_work import PostgresStore
+from tieline.store.usage import UsageBook
 
 QueueFactory = Callable[[str], JobQueue]
 
@@ -160,6 +163,9 @@ class Tieline:
     leases: Leases
     due_work: DueWork
     merger: MergeModel
+    extractor: Extractor | None
+    extractions: Extractions
+    usage: UsageBook
 
     async def session_for(self, app: AppConfig, lane: Lane) -> HttpSession:
         """A connection to a saved app's CRM. It ends before anything is sent if the tenant is another one."""
@@ -282,6 +288,9 @@ def wire(
         leases=Leases(pool),
         due_work=DueWork(pool, jobs),
         merger=_merger(settings),
+        extractor=_extractor(settings),
+        extractions=Extractions(pool, store, configs, jobs),
+        usage=UsageBook(pool),
     )
 
 
@@ -294,6 +303,11 @@ def _secrets(settings: Settings) -> Secrets:
 def _merger(settings: Settings) -> MergeModel:
     spec = model_spec(settings, ModelUse.MERGE)
     return OfflineModel() if spec is None else merge_model(spec)
+
+
+def _extractor(settings: Settings) -> Extractor | None:
+    spec = model_spec(settings, ModelUse.ANALYSIS)
+    return None if spec is None else model_extractor(spec)
 
 
 def model_spec(settings: Settings, use: ModelUse) -> ModelSpec | None:
@@ -313,3 +327,9 @@ def model_spec(settings: Settings, use: ModelUse) -> ModelSpec | None:
         output=model.output or "auto",
         prompt_version=model.prompt_version,
     )
+
+
+def part_tokens(settings: Settings) -> int:
+    """How many tokens of a transcript the analysis reads at once."""
+    model = settings.model_for(ModelUse.ANALYSIS)
+    return (model.part_tokens if model else None) or settings.model_part_tokens

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tieline.bootstrap import Tieline
+from tieline.bootstrap import Tieline, part_tokens
 from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
@@ -18,6 +18,7 @@ from tieline.flows.brake import Braking
 from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.creating import CreatingFlow
+from tieline.flows.extracting import ExtractingFlow
 from tieline.flows.inbound import InboundFlow, InboundRun
 from tieline.flows.outbound import OutboundFlow
 from tieline.flows.tally import PassTally
@@ -73,6 +74,9 @@ class WiredFlows:
         self._activity = ActivityFlow(store, clock)
         self._creating = CreatingFlow(store, clock, ids, outbound_brake)
         self._analysis = AnalysisFlow(store, self, tieline.merger, clock, ids, self._fresh_read)
+        self._extracting = ExtractingFlow(
+            tieline.extractions, tieline.extractor, clock, ids, part_tokens=part_tokens(tieline.settings)
+        )
 
     def flows(self) -> Flows:
         """The flows for the handlers."""
@@ -82,6 +86,7 @@ class WiredFlows:
             push=self.push,
             activity=self.activity,
             analysis=self.analysis,
+            extraction=self.extraction,
             reconnect=self.reconnect,
             stop_app=self.stop_app,
             wake=self.wake,
@@ -154,6 +159,15 @@ class WiredFlows:
         if worked and app is not None:
             await self.wake(Wake(WakeKind.ACTIVITY, org_id, app.app_id))
         seconds = await self._tieline.due_work.next_due_s(WakeKind.ANALYSIS, org_id)
+        return seconds if seconds is not None and seconds < _SOON_S else None
+
+    async def extraction(self, org_id: str) -> float | None:
+        """Extracts until nothing is due."""
+        while await self._extracting.run(org_id):
+            continue
+        if self._tieline.extractor is None:
+            return None
+        seconds = await self._tieline.due_work.next_due_s(WakeKind.EXTRACTION, org_id)
         return seconds if seconds is not None and seconds < _SOON_S else None
 
     async def _soon(self, kind: WakeKind, app: AppConfig) -> float | None:
