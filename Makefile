@@ -19,7 +19,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env check test test-unit test-bottlecrm test-llm llm sim chaos demo bench eval fmt lock ci-deps clean
+.PHONY: help env check test test-unit test-bottlecrm test-llm llm sim sim-postgres chaos demo bench eval fmt lock ci-deps clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
