@@ -1,7 +1,7 @@
 """BottleCRM's errors: status, and what little its answers say, to one class of `ports.errors`.
 
 There are no error codes. A refusal is `{"error": true, "errors": {field: [texts]}}`, everything else `{"detail": text}`
-or a page of HTML. A token that is unknown, revoked or expired is a 403, with the words of `_NO_ORGANISATION`.
+or a page of HTML. A token that is unknown, revoked or expired is a 403, with the words of `_TOKEN_REFUSED`.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,14 @@ from tieline.ports.errors import (
     TransientError,
 )
 
-_NO_ORGANISATION: Final = "Organization context is required"
+# The first is what most routes say, the others come from those that can do without an organisation.
+_TOKEN_REFUSED: Final = (
+    "Organization context is required",
+    "Invalid token",
+    "Token revoked or expired",
+    "Token owner or org is inactive",
+    "Authentication credentials were not provided",
+)
 _TAKEN: Final = "already exists with this email"
 _WAIT_S: Final = 60
 _TRY_AGAIN: Final = frozenset({408, 423, 425})
@@ -53,7 +60,7 @@ def classify(request: Request, response: Response) -> CrmError | None:
             detail=detail,
             code=code,
         )
-    if status == 401 or (status == 403 and detail.startswith(_NO_ORGANISATION)):
+    if status == 401 or (status == 403 and detail.startswith(_TOKEN_REFUSED)):
         return AccessTokenExpiredError(
             "BottleCRM does not accept the access token: it is unknown, revoked or expired, or its owner is no longer "
             "an active member. Make a new one under Profile, API tokens.",
