@@ -232,6 +232,25 @@ async def test_a_deleted_app_leaves_contacts_and_links_and_is_not_linked_any_mor
     assert kept == [{"auth_ciphertext": None, "token_ciphertext": None}]
 
 
+async def test_what_is_open_about_records_outlives_a_deleted_app_and_is_the_next_ones(
+    place: Place, kit: Kit, crm: str
+) -> None:
+    app = await place.create(kit, crm, kit.mappings())
+    other = await place.create(kit, crm, kit.mappings(), name="Other")
+    for number, (app_id, record) in enumerate([(app.app_id, "r1"), (app.app_id, None), (other.app_id, "r2")]):
+        await place.rows(
+            "insert into issue (org_id, issue_id, app_id, cause, kind, message, external_id)"
+            " values (%s, %s, %s, %s, 'conflict', '', %s)",
+            ORG, f"issue_{number}", app_id, f"cause_{number}", record,
+        )  # fmt: skip
+    await place.connecting.delete(ORG, app.app_id)
+    left = {issue["issue_id"]: issue["app_id"] for issue in await place.issues()}
+    assert left == {"issue_0": app.app_id, "issue_2": other.app_id}
+    again = await place.create(kit, crm, kit.mappings())
+    left = {issue["issue_id"]: issue["app_id"] for issue in await place.issues()}
+    assert left == {"issue_0": again.app_id, "issue_2": other.app_id}
+
+
 async def test_there_are_at_most_twenty_apps_of_a_provider(place: Place, kit: Kit) -> None:
     members = {"type": "crm", "provider": kit.provider, "tenant_url": UNREACHABLE}
     for _ in range(20):

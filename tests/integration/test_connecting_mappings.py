@@ -133,6 +133,27 @@ async def test_a_pair_that_was_only_read_keeps_the_crms_half_when_it_is_written_
     assert await place.link_states() == {"contact_0001": {plan(kit): noted}}
 
 
+@pytest.mark.parametrize(
+    ("known", "after"),
+    [
+        ({"l": None, "r": "Won"}, {"l": None, "r": None, "n": True}),
+        ({"l": "a", "r": "b", "f": [["c", "c", 5]]}, {"l": None, "r": None, "n": True, "f": [["c", "c", 5]]}),
+        ({"v": "Won"}, {"v": "Won"}),
+        ({"l": "Won"}, {"l": "Won"}),
+        ({"v": None, "n": True}, {"v": None, "n": True}),
+    ],
+)
+async def test_a_pair_that_was_only_written_and_agreed_to_differ_is_looked_at_anew_when_it_is_read_too(
+    place: Place, kit: Kit, app: AppConfig, known: dict[str, Any], after: dict[str, Any]
+) -> None:
+    app = await place.update(app, crm_config=config(kit, ("out", kit.status, "lead_status")))
+    await place.contact("contact_0001", app.tenant_key, {status(kit): known, plan(kit): {"l": 1, "r": 2}})
+    await place.update(app, crm_config=config(kit, ("both", kit.status, "lead_status")))
+    state = (await place.link_states())["contact_0001"]
+    assert state[plan(kit)] == {"l": 1, "r": 2}
+    assert pair_from_json(state[status(kit)]) == pair_from_json(after)
+
+
 async def test_a_new_inbound_pair_has_everything_read_again_from_the_start(
     place: Place, kit: Kit, app: AppConfig
 ) -> None:

@@ -18,12 +18,14 @@ class MappingChange:
     """The difference of two `crm_config`s.
 
     `removed` are pair keys that no mapping has any more. `outbound` leads from the keys of pairs that are written only
-    now to their contact fields. `must_read` says that something is read from the CRM that was not read before.
+    now to their contact fields. `inbound` are the keys of pairs that were written before and are read only now.
+    `must_read` says that something is read from the CRM that was not read before.
     """
 
     removed: tuple[str, ...] = ()
     outbound: tuple[tuple[str, str], ...] = ()
     must_read: bool = False
+    inbound: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.removed or self.outbound or self.must_read)
@@ -37,6 +39,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> MappingChang
     return MappingChange(
         removed=tuple(sorted(gone)),
         outbound=tuple(sorted((key, name) for key, name in now_written.items() if key not in written)),
+        inbound=tuple(sorted(set(now_read) & set(written) - set(read))),
         must_read=bool(set(now_read) - set(read))
         or any((before.get(name) or None) != (after.get(name) or None) for name in _SETTINGS_OF_READING),
     )

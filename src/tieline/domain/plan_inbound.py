@@ -156,6 +156,9 @@ def _is_stale(link: LinkState, record: RemoteRecord, rules: InboundRules) -> boo
         in_flight = any(state.in_flight for state in link.pairs.values())
         if in_flight or link.confirmed_write_ms >= rules.hint_since_ms:
             return True
+        # Shown by an index that may not know what we read: what was committed late has an older stamp and is newer.
+        if link.read_ms >= rules.hint_since_ms and record.modified_ms != link.stamp_ms:
+            return True
     return not rules.fresh and record.modified_ms < link.stamp_ms
 
 

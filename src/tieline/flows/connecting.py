@@ -248,6 +248,7 @@ class Connecting:
             await change.close_issue(_mapping_cause(app))
         if not app.tenant_key:
             return
+        await change.take_over_issues(app.tenant_key)
         former, shared = await change.former_config(app.tenant_key)
         if before is not None and before.tenant_key == app.tenant_key:
             former = before.crm_config

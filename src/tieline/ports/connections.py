@@ -31,7 +31,12 @@ class AppChange(Protocol):
         """Inserts or replaces the app. `auth` None keeps the credentials, `token` None what token there is to keep."""
 
     async def delete(self) -> None:
-        """Takes the app out of use: unlinked, without credentials, its runs ended. Links and history stay."""
+        """Takes the app out of use: unlinked, without credentials, its runs ended. Links and history stay, and so does
+        what is open about records.
+        """
+
+    async def take_over_issues(self, tenant_key: str) -> None:
+        """What is open about the tenant's records, from apps that were deleted, is this app's from now on."""
 
     async def former_config(self, tenant_key: str) -> tuple[Mapping[str, Any], bool]:
         """By which `crm_config` another app kept this tenant's links last, and whether it still does."""

@@ -64,7 +64,9 @@ class PostgresAppChange:
             await self._apps.save_token_on(self._connection, app.org_id, app.app_id, token_to_json(token))
 
     async def delete(self) -> None:
-        """Out of use: unlinked, without credentials; its runs and issues are over."""
+        """Out of use: unlinked, without credentials; its runs and its own issues are over. What is open about records
+        waits for the next app of the tenant, since links and differences stay.
+        """
         because = "the app was deleted"
         await self._run("unlink", self._key, rows=False)
         await self._run("end_runs", {**self._key, "reason": "The app was deleted."}, rows=False)
@@ -77,6 +79,10 @@ class PostgresAppChange:
         values = {**self._key, "tenant_key": tenant_key}
         rows = await (await self._connection.execute(_mapping_sql["former_config"], values)).fetchall()
         return (rows[0]["crm_config"], rows[0]["keeps"]) if rows else ({}, False)
+
+    async def take_over_issues(self, tenant_key: str) -> None:
+        """What is open about the tenant's records, from apps that were deleted, is this app's from now on."""
+        await self._connection.execute(_sql["take_over_issues"], {**self._key, "tenant_key": tenant_key})
 
     async def change_mappings(self, tenant_key: str, change: MappingChange, *, shared: bool) -> None:
         """See `store.mapping_changes.change_links`."""

@@ -12,16 +12,19 @@ _sql = Queries("mapping_changes")
 async def change_links(
     connection: Connection, org_id: str, tenant_key: str, change: MappingChange, *, shared: bool
 ) -> None:
-    """Forgets removed pairs, and notes the present values of pairs that are written from now on.
+    """Forgets removed pairs, notes the present values of pairs that are written from now on, and forgets what pairs
+    agreed to differ in that are read from now on.
 
     `shared`: another linked app keeps these links, so that only pairs are noted which it does not have.
     """
-    if not (change.removed or change.outbound):
+    if not (change.removed or change.outbound or change.inbound):
         return
     key = {"org_id": org_id, "tenant_key": tenant_key}
     await connection.execute(_sql["lock_links"], key)
     if change.removed and not shared:
         await connection.execute(_sql["forget_pairs"], {**key, "keys": list(change.removed)})
+    if change.inbound and not shared:
+        await connection.execute(_sql["renew_pairs"], {**key, "keys": list(change.inbound)})
     for pair, name in change.outbound:
         noted = {**key, "key": pair, "field_name": name, "only_absent": shared}
         await connection.execute(_sql["seed_pair"], noted)

@@ -215,3 +215,14 @@ def test_an_unusable_number_that_a_new_survivor_brings_is_told() -> None:
     memory.settle({"r2": record("r2", "no phone", modified=30)})
     assert memory.by_number(N1).values["first_name"] == "r2"
     assert "unusable_phone" in memory.issues.values()
+
+
+def test_an_index_that_lags_is_not_believed_about_a_record_that_was_read_since() -> None:
+    memory = Memory()
+    memory.read([record("r1", N1, Colour="old", modified=20)], first=True)
+    memory.read([record("r1", N1, Colour="late", modified=10)], fresh=True)
+    index = InboundRules(mapping(), TENANT, "US", memory.clock + 1, hint_since_ms=memory.clock - 50)
+    plan = plan_inbound([record("r1", N1, Colour="old", modified=20)], memory.known(), index, memory.new_id)
+    memory.apply(plan.changeset)
+    assert memory.by_number(N1).values["colour"] == "late"
+    assert memory.links["r1"].needs_read

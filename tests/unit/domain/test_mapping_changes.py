@@ -49,6 +49,7 @@ def test_a_pair_is_removed_when_no_direction_has_it_and_outbound_when_only_now_i
     change = compare(config(was_in, was_out), config(is_in, is_out))
     assert set(change.removed) == (keys(was_in) | keys(was_out)) - keys(is_in) - keys(is_out)
     assert {key for key, _ in change.outbound} == keys(is_out) - keys(was_out)
+    assert set(change.inbound) == keys(is_in) & keys(was_out) - keys(was_in)
     assert all(key.startswith(f"{name}|") for key, name in change.outbound)
     assert change.must_read == bool(keys(is_in) - keys(was_in))
 

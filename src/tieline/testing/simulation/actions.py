@@ -9,9 +9,10 @@ from random import Random
 from typing import Final
 
 from tieline.testing.simulation import network
+from tieline.testing.simulation.administrators import Administrators
 from tieline.testing.simulation.people import People, a_field, pick
 from tieline.testing.simulation.scheduler import Job
-from tieline.testing.simulation.world import ACTIVITY, ANALYSIS, FLOWS, INBOUND, PUSH, World
+from tieline.testing.simulation.world import ACTIVITY, ANALYSIS, AUDIT, FLOWS, INBOUND, PUSH, World
 
 _BETWEEN: Final = (
     "edit", "edit", "person_edits", "person_edits", "person_edits", "clear", "run", "run", "run", "webhook", "fault",
@@ -36,6 +37,7 @@ class Actions:
         self._world = world
         self.people = people = People(world)
         self.outside = people.outside
+        self.administrators = administrators = Administrators(world)
         self._verbs: Mapping[str, Callable[[Random], Awaitable[bool]]] = {
             "edit": people.edit, "clear": people.clear, "create": people.add, "delete": people.delete,
             "restore": people.restore, "merge": people.merge, "phone": people.phone,
@@ -47,6 +49,8 @@ class Actions:
             "start": self._start, "move": self._move, "run": self._run, "fault": self._fault,
             "record_fault": self._record_fault, "die": self._die, "kill": self._kill, "wait": self._wait,
             "lag": self._lag, "hide": self._hide, "tenant": self._tenant,
+            "remap": administrators.remap, "disconnect": self._disconnect, "connect": administrators.connect,
+            "audit": self._audit,
         }  # fmt: skip
 
     async def do(self, step: Step) -> bool:
@@ -144,6 +148,30 @@ class Actions:
             await self.people.deliver(report)
             if chance.random() < 0.4:
                 await self._run(chance)
+        return True
+
+    async def _audit(self, chance: Random) -> bool:
+        """The auditor begins, and as a rule comes to its end while others act now and then."""
+        job = await self._world.start(AUDIT, take_over=chance.random() < 0.2)
+        if job is None:
+            return False
+        await self._some_way(job, chance)
+        for _ in range(chance.randrange(3)):
+            await self._verbs[chance.choice(_BETWEEN)](chance)
+            if not job.done:
+                await self._some_way(job, chance)
+        if not job.done and chance.random() < 0.6:
+            await self._to_its_end(job)
+        return True
+
+    async def _disconnect(self, chance: Random) -> bool:
+        """The CRM is disconnected; a few things happen; as a rule it is connected again."""
+        if not await self.administrators.disconnect(chance):
+            return False
+        for _ in range(chance.randrange(4)):
+            await self._verbs[chance.choice(_BETWEEN)](chance)
+        if chance.random() < 0.7:
+            await self.administrators.connect(chance)
         return True
 
     async def _to_its_end(self, job: Job) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tieline.domain.changeset import LinkState, LinkStatus
 from tieline.domain.mapping import Pair
 from tieline.domain.records import RemoteRecord
+from tieline.domain.values import ABSENT, Value
 from tieline.flows.configuration import effective
 from tieline.testing.simulation import setting
 from tieline.testing.simulation.scene import Scene
@@ -41,6 +42,17 @@ class AtRest:
             record = self.records.get(link.external_id)
             if link.status is LinkStatus.OPEN and record is not None and link.contact_id in contacts:
                 yield link, contacts[link.contact_id], record
+
+    def mapped_later(self, pair: Pair, link: LinkState, local: Value, remote: Value) -> bool:
+        """Whether the difference was there when the field was mapped so, and nobody has changed either side since: an
+        existing value is not written because a mapping came.
+        """
+        state = link.pairs.get(pair.key)
+        if pair.field.name not in self.world.chronicle.remapped or state is None or state.base.new:
+            return False
+        agreed = state.base.remote
+        theirs = agreed is not ABSENT and pair.remote_form(agreed) == pair.remote_form(remote)
+        return theirs and pair.local_form(state.base.local) == pair.local_form(local)
 
     def excused(self, link: LinkState, field_name: str) -> bool:
         """Whether an open issue names this field of this record or contact."""

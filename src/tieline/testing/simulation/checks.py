@@ -23,6 +23,8 @@ def agreed(rest: AtRest) -> Iterator[str]:
             local, remote = contact.state.values.get(pair.field.name), record.values.get(pair.crm.name)
             if not (pair.inbound and pair.outbound) or pair.same(local, remote):
                 continue
+            if rest.mapped_later(pair, link, local, remote):
+                continue
             if pair.field.name == DO_NOT_CALL and not local and not remote:
                 continue
             if not rest.excused(link, pair.field.name):
@@ -55,6 +57,8 @@ def pushed(rest: AtRest) -> Iterator[str]:
             if pair.inbound or rest.excused(link, pair.field.name):
                 continue
             local, remote = contact.state.values.get(pair.field.name), record.values.get(pair.crm.name)
+            if rest.mapped_later(pair, link, local, remote):
+                continue
             # A value that was written for another contact came here by a merge or a change of number: theirs, too.
             home = contact.state.contact_id
             marks = [mark for _, mark in rest.world.chronicle.owners(marks_in(remote))]

@@ -111,6 +111,8 @@ def logged(rest: AtRest) -> Iterator[str]:
         place = (known[0], world.app.tenant_key, known[1], known[2])
         if not talk.contact_id or not talk.report.ended or place in world.memory.tables.activities:
             continue
+        if known[2] in rest.ties.unconnected:
+            continue  # Nothing was to be logged anywhere when it was mapped.
         if rest.ties.linked_since(rest.ties.first_home[known[2]], talk.created_at):
             yield f"{known[2]} of {talk.contact_id} was never to be logged, though the contact has a record"
 

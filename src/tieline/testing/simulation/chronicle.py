@@ -54,7 +54,7 @@ class Replaced:
 class Chronicle:
     """The true history. `moment` counts everything that happens in the CRM; `born` has the marks that a record which we
     created began with; `renumbered` are records whose number a rep changed before
-    Tieline knew them.
+    Tieline knew them; `remapped` are fields whose mapping an administrator changed.
     """
 
     marks: dict[str, Mark] = field(default_factory=dict)
@@ -65,6 +65,7 @@ class Chronicle:
     merged: list[tuple[str, str]] = field(default_factory=list)
     renumbered: set[str] = field(default_factory=set)
     unknown: int = 0
+    remapped: set[str] = field(default_factory=set)
     moment: int = 0
 
     def alias(self, kind: str, owner: str) -> str:

@@ -49,6 +49,7 @@ async def _heal(world: World, actions: Actions) -> None:
     world.crm.heal()
     world.network.heal()
     world.hidden = False
+    await actions.administrators.settle()
     while actions.outside.pending:
         await actions.people.deliver(actions.outside.pending.pop(0))
 

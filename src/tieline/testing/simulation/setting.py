@@ -25,9 +25,26 @@ TEXTS: Final = ("first_name", "plan", "notes", "title", "city", "department")
 review, `notes` by merge; `department` outbound only."""
 
 MERGED: Final = "notes"
-_POLICIES: Final = {
-    "first_name": "crm_wins", "plan": "tieline_wins", "title": "newest_wins", "city": "review", "notes": "merge",
-    "do_not_call": None,
+POLICIES: Final = ("crm_wins", "tieline_wins", "newest_wins", "review")
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a field is mapped."""
+
+    inbound: bool
+    outbound: bool
+    policy: str | None
+
+    def __str__(self) -> str:
+        ways = [name for name, way in (("inbound", self.inbound), ("outbound", self.outbound)) if way]
+        return f"{' and '.join(ways) or 'nowhere'}, {self.policy or 'no policy'}"
+
+
+MODES: Final[Mapping[str, Mode]] = {
+    "first_name": Mode(True, True, "crm_wins"), "plan": Mode(True, True, "tieline_wins"),
+    "title": Mode(True, True, "newest_wins"), "city": Mode(True, True, "review"), "notes": Mode(True, True, "merge"),
+    "do_not_call": Mode(True, True, None), "department": Mode(False, True, None),
 }  # fmt: skip
 ANALYSIS: Final = (
     AnalysisMapping("customer_plan", "plan", UpdateMode.OVERWRITE),
@@ -68,16 +85,16 @@ def app_config(
 
 def crm_config(names: Mapping[str, str], *, creates: bool = False) -> dict[str, object]:
     """What is mapped, as the API takes it."""
-    inbound: list[dict[str, object]] = [
-        {"external_field_name": names["phone_number"], "field_name": "phone_number"}
-    ]
-    inbound += [_line(names, field_name, policy) for field_name, policy in _POLICIES.items()]
-    outbound = [_line(names, field_name, policy) for field_name, policy in _POLICIES.items()]
-    outbound.append(_line(names, "department", None))
-    return {
-        "inbound_sync_mappings": inbound, "outbound_sync_mappings": outbound,
-        "sync_conversation_activity": True, "sync_new_contacts": creates,
-    }  # fmt: skip
+    lists = mapping_lists(names, MODES)
+    return {**lists, "sync_conversation_activity": True, "sync_new_contacts": creates}
+
+
+def mapping_lists(names: Mapping[str, str], modes: Mapping[str, Mode]) -> dict[str, object]:
+    """The members of a `crm_config` that map fields so."""
+    phone = {"external_field_name": names["phone_number"], "field_name": "phone_number"}
+    read = [_line(names, field_name, mode.policy) for field_name, mode in modes.items() if mode.inbound]
+    written = [_line(names, field_name, mode.policy) for field_name, mode in modes.items() if mode.outbound]
+    return {"inbound_sync_mappings": [phone, *read], "outbound_sync_mappings": written}
 
 
 def _line(names: Mapping[str, str], field_name: str, policy: str | None) -> dict[str, object]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from tieline.domain.audit import Finding
 from tieline.domain.brake import Brake, BrakeKind
 from tieline.domain.changeset import ContactState, FieldChange, IssueNote, LinkState, LinkStatus
 from tieline.domain.intake import Report
@@ -77,6 +78,14 @@ class IssueRow:
     occurrences: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """A row of `audit_record`: a record that an audit came across, and what it found about it."""
+
+    finding: Finding | None = None
+    settled: bool = False
+
+
 @dataclass(slots=True)
 class Tables:
     """Everything that the store holds."""
@@ -95,6 +104,7 @@ class Tables:
     wakes: dict[int, Wake] = field(default_factory=dict)
     brakes: dict[tuple[str, str], Brake] = field(default_factory=dict)
     effects: dict[tuple[str, str, str], Mapping[BrakeKind, int]] = field(default_factory=dict)
+    audit_records: dict[tuple[str, str, str], AuditRecord] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """What to go back to."""

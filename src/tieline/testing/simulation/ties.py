@@ -11,7 +11,7 @@ from tieline.testing.simulation.scene import Scene
 class Ties:
     """Watches the links of a world. `first_home` is the contact that a conversation
     was attached to first; `moved` are records whose link was ever reset or changed its contact; `died` those
-    that ever left the CRM."""
+    that ever left the CRM. `unconnected` are conversations that were here while no CRM was connected."""
 
     def __init__(self, world: Scene) -> None:
         self._world = world
@@ -22,6 +22,7 @@ class Ties:
         self.first_home: dict[str, str] = {}
         self.moved: set[str] = set()
         self.died: set[str] = set()
+        self.unconnected: set[str] = set()
         world.watchers.append(self.note)
 
     def note(self) -> None:
@@ -44,6 +45,10 @@ class Ties:
         for key, talk in self._world.memory.tables.conversations.items():
             if key[0] == setting.ORG and talk.contact_id:
                 self.first_home.setdefault(key[2], talk.contact_id)
+        if self._world.org.app_id is None or not self._world.app.tenant_key:
+            self.unconnected |= {
+                key[2] for key in self._world.memory.tables.conversations if key[0] == setting.ORG
+            }
         living = set(self._world.crm.records())
         self.died |= self._seen_records - living
         self._seen_records |= living
