@@ -94,7 +94,7 @@
     const row = all[here()];
     if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
-    else if (event.key === "Enter" && row?.dataset.href && event.target === document.body) location.href = row.dataset.href;
+    else if (event.key === "Enter" && row?.dataset.href && !event.target.closest("a, button, summary, [role=button]")) location.href = row.dataset.href;
     else if (event.key === "x" && row) row.querySelector("input[type=checkbox]")?.click();
     else if (event.key === "/") { event.preventDefault(); open(); }
     else if (event.key === "?") document.getElementById("keys")?.showModal();
