@@ -10,11 +10,12 @@ from tieline.domain.board import Known
 from tieline.domain.brake_effects import inbound_effects
 from tieline.domain.changeset import Changeset
 from tieline.domain.plan_inbound import plan_missing, plan_removals
+from tieline.domain.records import Removal
 from tieline.flows.brake_steps import MissingStep, RemovalStep
 from tieline.flows.brake_window import Gate, S, Window
 from tieline.flows.known import known_of_links, sweep_soon
 from tieline.flows.reading import Reading
-from tieline.ports.clock import Clock
+from tieline.ports.clock import Clock, to_ms
 from tieline.ports.crm import Capability, RemovalsPage
 from tieline.ports.errors import BrakedError, CursorGoneError
 from tieline.ports.store import Origin, ReadState, Store
@@ -35,7 +36,7 @@ class Sweeping:
         """Follows deletes and merges since the last sweep; False if it is too early for one. Raises BrakedError."""
         run, app = reading.run, reading.run.app
         if Capability.REMOVALS not in run.session.connector.spec.capabilities:
-            return False
+            return await self._bury_missing(reading)
         async with self._store.transaction(run.lease) as uow:
             state = await uow.read_state(app.org_id, app.app_id, "removals", app.tenant_key)
         recent = state.completed_at is not None and self._clock.now() - state.completed_at < REMOVALS_EVERY
@@ -62,6 +63,33 @@ class Sweeping:
             state = self._after(state, page)
             await take(RemovalStep(page, state), done)
         return True
+
+    async def _bury_missing(self, reading: Reading) -> bool:
+        """A CRM that tells of no deletes will never say more of who is missing: asked for once more, and gone for good.
+
+        What became of a record that it merged into another is not known either; to us it is deleted.
+        """
+        run, app = reading.run, reading.run.app
+        connector = run.session.connector
+
+        async def commit(step: RemovalStep, gate: Gate[RemovalStep] | None) -> None:
+            await self._take_removals(reading, step, gate)
+
+        take = _through(reading, commit)
+        asked: set[str] = set()
+        while True:
+            async with self._store.transaction(run.lease) as uow:
+                batch = connector.spec.read_batch
+                ids = await uow.missing_records(app.org_id, app.tenant_key, batch, without=asked)
+            if not ids:
+                return bool(asked)
+            asked |= set(ids)
+            page = await run.session.run(connector.read_by_ids(reading.fields, ids))
+            now = self._clock.now()
+            # One that is there after all comes back with the list.
+            gone = sorted(set(ids) - {record.external_id for record in page.records})
+            removals = [Removal(one, to_ms(now)) for one in gone]
+            await take(RemovalStep(RemovalsPage(removals, None, None), ReadState(None, None, now)), True)
 
     def _after(self, state: ReadState, page: RemovalsPage) -> ReadState:
         done = page.cursor is None

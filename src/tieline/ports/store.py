@@ -121,6 +121,11 @@ class UnitOfWork(Protocol):
     ) -> Sequence[str]:
         """External ids of records that must be read again by id."""
 
+    async def missing_records(
+        self, org_id: str, tenant_key: str, limit: int, *, without: Collection[str]
+    ) -> Sequence[str]:
+        """External ids of records that the CRM did not return by their ids, and of which nobody has said more yet."""
+
     async def doubt_links(self, org_id: str, tenant_key: str) -> None:
         """Has every open or shared record of the tenant read again: deletes may have been missed."""
 

@@ -164,6 +164,13 @@ class PostgresUnitOfWork:
         key = {"org_id": org_id, "tenant_key": tenant_key, "limit": limit, "without": list(without)}
         return [row["external_id"] for row in await self._run("needing_read", key)]
 
+    async def missing_records(
+        self, org_id: str, tenant_key: str, limit: int, *, without: Collection[str]
+    ) -> Sequence[str]:
+        """External ids of records that the CRM did not return by their ids, and of which nobody has said more yet."""
+        key = {"org_id": org_id, "tenant_key": tenant_key, "limit": limit, "without": list(without)}
+        return [row["external_id"] for row in await self._run("missing_records", key)]
+
     async def doubt_links(self, org_id: str, tenant_key: str) -> None:
         """Has every open or shared record read again."""
         await self._run("doubt_links", {"org_id": org_id, "tenant_key": tenant_key}, rows=False)

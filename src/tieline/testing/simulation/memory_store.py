@@ -159,6 +159,18 @@ class MemoryUnitOfWork:
         found = sorted(row.state.external_id for row in self._of(org_id, tenant_key) if row.state.needs_read)
         return [external_id for external_id in found if external_id not in without][:limit]
 
+    async def missing_records(
+        self, org_id: str, tenant_key: str, limit: int, *, without: Collection[str]
+    ) -> Sequence[str]:
+        """External ids of records that the CRM did not return by their ids."""
+        await self._store.point("missing_records")
+        found = sorted(
+            row.state.external_id
+            for row in self._of(org_id, tenant_key)
+            if row.state.status is LinkStatus.MISSING
+        )
+        return [external_id for external_id in found if external_id not in without][:limit]
+
     async def doubt_links(self, org_id: str, tenant_key: str) -> None:
         """Has every open or shared record read again."""
         await self._store.point("doubt_links")
