@@ -10,33 +10,39 @@ from typing import Any, TypeVar
 
 from psycopg.types.json import Jsonb
 
-from tieline.api.services import ApiLimits, Connections, Desk, Services
+from tieline.api.services import Analyses, ApiLimits, Connections, Desk, Services
 from tieline.connectors.registry import get_connector
 from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
+from tieline.llm.offline import OfflineModel
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import Connector, Identity, Operation
 from tieline.ports.errors import TransientError
 from tieline.ports.jobs import Handler, Wake, WakeKind
 from tieline.store.accounts import Accounts
+from tieline.store.answers import KeptAnswersStore
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
 from tieline.store.brake import BrakeDesk
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
+from tieline.store.extractions import Extractions
 from tieline.store.issues import Issues
 from tieline.store.merging import ContactMerges
+from tieline.store.organisations import Organisations
 from tieline.store.pool import Pool, make_pool
 from tieline.store.quota import Quotas
 from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
 from tieline.store.unit_of_work import PostgresStore
+from tieline.store.usage import UsageBook
 
 T = TypeVar("T")
 
@@ -185,8 +191,15 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
             clock=clock,
             limits=limits or ApiLimits(),
             connections=Connections(connecting, Runs(pool, queue, ids), Quotas(pool, clock, get_connector)),
+            analyses=Analyses(Extractions(pool, store, configs, queue), UsageBook(pool)),
             desk=Desk(
-                merging, reviewing, Issues(pool, queue, ids), BrakeAnswers(BrakeDesk(store, queue, ids), clock)
+                merging,
+                reviewing,
+                Issues(pool, queue, ids),
+                BrakeAnswers(BrakeDesk(store, queue, ids), clock),
+            ),
+            previewing=Previewing(
+                store, Organisations(configs, Apps(pool, sealer)), OfflineModel(), KeptAnswersStore(pool)
             ),
         )
         yield World(services, clock, ids, store)

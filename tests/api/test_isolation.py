@@ -39,6 +39,7 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/explain-contact-field/{contact_id}/{field_name}"): None,
     ("GET", "/get-crm-config"): None,
     ("POST", "/update-crm-config"): {"app_id": "{app_id}"},
+    ("POST", "/preview-analysis-mappings"): {"conversation_id": "call_a"},
     ("GET", "/get-contact-dynamic-variables/{phone_number}"): None,
     ("POST", "/conversations"): {"conversation_id": "call_a", "platform": "retell", "type": "call", "status": "ended",
                                  "contact_id": "{contact_id}", "summary": "Mallory"},
@@ -63,6 +64,14 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/get-run/{run_id}"): None,
     ("POST", "/run-audit-job"): None,
     ("GET", "/get-audit-job-status"): None,
+    ("GET", "/get-analysis-config"): None,
+    ("PUT", "/update-analysis-config"): {"agent_id": "agent_theirs", "post_call_analysis_data": []},
+    ("PUT", "/rerun-call-analysis/{call_id}"): None,
+    ("PUT", "/rerun-chat-analysis/{chat_id}"): None,
+    ("POST", "/rerun-analysis"): {"conversation_ids": ["call_a", "chat_theirs"]},
+    ("GET", "/v2/get-call/{call_id}"): None,
+    ("GET", "/get-chat/{chat_id}"): None,
+    ("GET", "/list-model-usage"): None,
     ("GET", "/health"): None,
 }  # fmt: skip
 
@@ -104,7 +113,25 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
         " values (%s, 'brake_theirs', %s, 'changes', 'stopped', '{}', 5, now(), now(), %s)",
         org_id, app_id, MARK,
     )  # fmt: skip
+    await world.run(
+        "insert into conversation (org_id, platform, conversation_id, type, status, agent_id, transcript)"
+        " values (%s, 'acme', 'chat_theirs', 'chat', 'ended', 'agent_theirs', %s)",
+        org_id, MARK,
+    )  # fmt: skip
+    fields = f'[{{"type": "string", "name": "{MARK}"}}]'
+    await world.run(
+        "insert into analysis_definition (org_id, agent_id, call_fields, chat_fields)"
+        " values (%s, 'agent_theirs', %s, %s)",
+        org_id, fields, fields,
+    )  # fmt: skip
+    await world.run(
+        "insert into llm_usage (org_id, platform, conversation_id, use, engine, prompt_version, requests, input_tokens,"
+        " output_tokens, cost_micro_usd, duration_ms) values (%s, 'retell', 'call_a', 'merge', %s, '1', 1, 1, 1, 1, 1)",
+        org_id, MARK,
+    )  # fmt: skip
     return org_id, {
+        "{call_id}": "call_a",
+        "{chat_id}": "chat_theirs",
         "{brake_id}": "brake_theirs",
         "{issue_id}": "issue_theirs",
         "{run_id}": "run_theirs",

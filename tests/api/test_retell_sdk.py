@@ -96,3 +96,37 @@ def _walk(client: Retell, org: str) -> None:
         client.contact.get(created.contact_id)
     with pytest.raises(retell.AuthenticationError):
         client.with_options(api_key="key_wrong").contact.list()
+
+
+async def test_reads_and_reruns_of_calls_and_chats_work_through_the_official_client(
+    client: Retell, world: World, org: str
+) -> None:
+    for kind, number in (("call", "+14155550100"), ("chat", None)):
+        await world.run(
+            "insert into conversation (org_id, platform, conversation_id, type, status, direction, has_number,"
+            " from_number, to_number, agent_id, agent_version, transcript, analysis) values"
+            " (%s, 'retell', %s, %s, 'analyzed', 'inbound', %s, %s, '+14155550199', 'agent_1', '3', 'User: Hi.',"
+            " '{\"user_sentiment\": \"Positive\", \"budget\": 5}')",
+            org, f"{kind}_1", kind, number is not None, number,
+        )  # fmt: skip
+    await asyncio.to_thread(_reruns, client)
+
+
+def _reruns(client: Retell) -> None:
+    with pytest.raises(retell.BadRequestError, match="Nothing is defined"):
+        client.call.rerun_analysis("call_1")
+    fields = [{"type": "string", "name": "notes", "description": "What they want."}]
+    config = {"post_call_analysis_data": fields, "post_chat_analysis_data": fields}
+    client.put("/update-analysis-config", cast_to=object, body=config)
+    call = client.call.rerun_analysis("call_1")
+    assert call.call_type == "phone_call"
+    assert (call.call_id, call.from_number, call.agent_version) == ("call_1", "+14155550100", 3)
+    assert call.call_analysis is not None
+    assert call.call_analysis.user_sentiment == "Positive"
+    assert call.call_analysis.custom_analysis_data == {"budget": 5}
+    assert client.call.retrieve("call_1") == call
+    chat = client.chat.rerun_analysis("chat_1")
+    assert (chat.chat_id, chat.chat_status, chat.version) == ("chat_1", "ended", 3)
+    assert client.chat.retrieve("chat_1") == chat
+    with pytest.raises(retell.NotFoundError):
+        client.call.rerun_analysis("nobody")

@@ -14,6 +14,7 @@ from tieline.api.body_limit import BodyLimit
 from tieline.api.errors import install_error_handlers
 from tieline.api.responses import JsonResponse
 from tieline.api.routers import (
+    analysis,
     apps,
     audit,
     brakes,
@@ -23,6 +24,7 @@ from tieline.api.routers import (
     conversations,
     explain,
     merges,
+    previews,
     quota,
     review,
     runs,
@@ -40,6 +42,7 @@ ROUTERS: Sequence[APIRouter] = (
     runs.router,
     brakes.router,
     config.router,
+    previews.router,
     apps.router,
     quota.router,
     sync.router,
@@ -47,6 +50,7 @@ ROUTERS: Sequence[APIRouter] = (
     context.router,
     explain.router,
     conversations.router,
+    analysis.router,
     webhooks.router,
 )
 

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from tieline.api.responses import error_response
 from tieline.domain.fields import Problem
+from tieline.flows.analysis_config import DefinitionRefusedError
 from tieline.flows.brake_answers import BrakeOverError, UnknownBrakeError
 from tieline.flows.editing import DuplicateContactError, EditRefusedError, UnknownContactError
 from tieline.flows.intake import IntakeRefusedError
@@ -33,6 +34,7 @@ _STATUS: dict[type[Exception], int] = {
     ConfigRefusedError: 422,
     FilterRefusedError: 422,
     IntakeRefusedError: 422,
+    DefinitionRefusedError: 422,
     BadPaginationKeyError: 422,
     DuplicateContactError: 400,
     ContactLockedError: 400,

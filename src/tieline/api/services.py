@@ -12,16 +12,19 @@ from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
 from tieline.ports.clock import Clock
 from tieline.store.accounts import Accounts
 from tieline.store.config import Configs
 from tieline.store.contacts import Contacts
 from tieline.store.conversations import Conversations
+from tieline.store.extractions import Extractions
 from tieline.store.issues import Issues
 from tieline.store.pool import Pool
 from tieline.store.quota import Quotas
 from tieline.store.runs import Runs
+from tieline.store.usage import UsageBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,14 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
+class Analyses:
+    """What the routes of analyses and of models use."""
+
+    extractions: Extractions
+    usage: UsageBook
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything that routes use, wired. `connections` may be left out where no app is ever asked for."""
 
@@ -66,6 +77,8 @@ class Services:
     limits: ApiLimits = field(default_factory=ApiLimits)
     connections: Connections | None = None
     desk: Desk | None = None
+    analyses: Analyses | None = None
+    previewing: Previewing | None = None
 
 
 def services_of(request: Request) -> Services:
@@ -87,3 +100,17 @@ def desk_of(request: Request) -> Desk:
     desk = services_of(request).desk
     assert desk is not None, "these services were wired without a desk"
     return desk
+
+
+def previewing_of(request: Request) -> Previewing:
+    """The part of the services that shows what a conversation would write."""
+    previewing = services_of(request).previewing
+    assert previewing is not None, "these services were wired without previews"
+    return previewing
+
+
+def analyses_of(request: Request) -> Analyses:
+    """The part of the services that speaks of analyses and models."""
+    analyses = services_of(request).analyses
+    assert analyses is not None, "these services were wired without analyses"
+    return analyses

@@ -17,7 +17,7 @@ from tieline.store.embedded import ensure_database
 from tieline.worker.wiring import make_worker
 
 if TYPE_CHECKING:
-    from tieline.api.services import Services
+    from tieline.api.services import Analyses, Services
 
 
 class _Server(uvicorn.Server):
@@ -45,7 +45,9 @@ def services_of(tieline: Tieline) -> "Services":
         clock=tieline.clock,
         limits=limits,
         connections=Connections(tieline.connecting, tieline.runs, tieline.quotas),
+        analyses=Analyses(tieline.extractions, tieline.usage),
         desk=Desk(tieline.merging, tieline.reviewing, tieline.issues, tieline.braking),
+        previewing=tieline.previewing,
     )
 
 

@@ -65,6 +65,14 @@ class Conversations:
         row = await (await _connection(unit).execute(self._sql["known"], key)).fetchone()
         return Report(**row) if row else None
 
+    async def find(
+        self, org_id: str, type_: str, conversation_id: str, platform: str | None = None
+    ) -> dict[str, Any] | None:
+        """A call or chat as its row; of several platforms with that id Retell's, else the first."""
+        values = {"org_id": org_id, "type": type_, "conversation_id": conversation_id, "platform": platform}
+        async with self._pool.connection() as connection:
+            return await (await connection.execute(self._sql["find"], values)).fetchone()
+
     async def announce(self, org_id: str, announcement: Announcement, at: datetime) -> None:
         """Remembers an announcement."""
         async with self._pool.connection() as connection:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
 
-from tieline.api.models import Strict, Whole
+from tieline.api.models import Number, Strict, Whole
 from tieline.api.responses import JsonResponse, without_none
 from tieline.api.routing import ApiRoute, CallerOf
 from tieline.api.schemas import ConversationOut, documented
@@ -24,10 +24,20 @@ Id = Annotated[str, Field(min_length=1, max_length=retell.MAX_ID)]
 Millis = Annotated[Whole, Field(ge=0, le=253_402_300_799_999)]
 
 
+class Turn(Strict):
+    """What somebody said or wrote. `start` and `end` are seconds from the beginning."""
+
+    role: Annotated[str, Field(min_length=1, max_length=100)]
+    content: str
+    start: Number | None = None
+    end: Number | None = None
+
+
 class ConversationIn(Strict):
     """A call or chat. Either numbers or a contact id say whose it is; a repeat of an id adds what is new.
 
-    Without a status it is the furthest that the rest shows.
+    Without a status it is the furthest that the rest shows. A transcript is a text, best with a line for each turn that
+    says whose it is, or a list of turns.
     """
 
     conversation_id: Id
@@ -43,7 +53,7 @@ class ConversationIn(Strict):
     status: Literal["registered", "ongoing", "ended", "analyzed", "error", "not_connected"] | None = None
     disconnection_reason: Annotated[str, Field(max_length=250)] | None = None
     summary: Annotated[str, Field(max_length=32_768)] | None = None
-    transcript: str | None = None
+    transcript: str | Annotated[list[Turn], Field(max_length=100_000)] | None = None
     analysis: Annotated[dict[str, Any], Field(max_length=1_000)] | None = None
     metadata: Annotated[dict[str, Any], Field(max_length=1_000)] | None = None
 
@@ -57,6 +67,8 @@ async def take_conversation(body: ConversationIn, caller: CallerOf, services: Se
     region = (await services.configs.get(caller.org_id)).default_country
     report = _report(body, region)
     raw = body.model_dump(exclude={"transcript"}, exclude_none=True)
+    if isinstance(body.transcript, list):
+        raw["transcript_object"] = [turn.model_dump(exclude_none=True) for turn in body.transcript]
     taken = await services.intake.take(caller.org_id, report, raw)
     answer = {
         "conversation_id": taken.conversation_id,
@@ -82,7 +94,7 @@ def _report(body: ConversationIn, region: str) -> Report:
         ended_at=ended,
         duration_ms=retell.duration(None, started, ended),
         disconnection_reason=body.disconnection_reason,
-        transcript=body.transcript,
+        transcript=_transcript(body.transcript),
         metadata=body.metadata,
         **retell.analysis_members(body.type, _analysis(body)),
     )
@@ -91,6 +103,13 @@ def _report(body: ConversationIn, region: str) -> Report:
         raise IntakeRefusedError(problems)
     report = with_numbers(report, body.from_number, body.to_number, region)
     return replace(report, summary=body.summary or report.summary)
+
+
+def _transcript(given: str | list[Turn] | None) -> str | None:
+    """A line for each turn, as Retell's transcripts are: `Agent: ...`."""
+    if not isinstance(given, list):
+        return given
+    return "".join(f"{turn.role[:1].upper()}{turn.role[1:]}: {turn.content}\n" for turn in given) or None
 
 
 def _analysis(body: ConversationIn) -> dict[str, Any] | None:
