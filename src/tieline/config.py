@@ -29,7 +29,7 @@ class SettingsError(Exception):
 
 Price = Annotated[float, Field(ge=0, le=100_000)]
 Provider = Literal["openai", "anthropic", "google"]
-OutputMode = Literal["auto", "schema", "json", "text", "tool"]
+OutputMode = Literal["auto", "schema", "json", "grammar", "text", "tool"]
 NO_MODEL = "none"
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)

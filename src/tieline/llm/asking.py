@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pydantic_ai.usage import RunUsage
 
-MAX_ANSWER_TOKENS = 4096
+# What an endpoint answers that knows no `response_format` of type `json_schema`, or fails over it.
+_TAKES_NO_SCHEMA = frozenset({400, 422, 500, 501})
 
 
 class Asker:
-    """A model for one use. One request a question: no tools, no memory, no second try."""
+    """A model for one use. One request a question: no tools, no memory, no second try, but for one thing: whether an
+    endpoint of one's own takes a schema is found out by the first question.
+    """
 
     def __init__(self, model: "Model", spec: ModelSpec, *, prompt_version: str = "") -> None:
         self._model = model
         self._spec = spec
+        self._mode = _known(model, spec.output)
+        self._sure = spec.output != "auto" or spec.base_url is None or self._mode != "schema"
         self.prompt_version = prompt_version
         self.engine = model.model_name
         self.use = spec.use
@@ -36,7 +41,7 @@ class Asker:
 
     async def text(self, instructions: str, data: Mapping[str, Any]) -> tuple[str, Usage]:
         """The model's text, stripped. `data` goes as JSON. Raises LlmError; an empty answer is one."""
-        answer, usage = await self._ask(instructions, data, str)
+        answer, usage = await self._ask(instructions, data)
         if not answer.strip():
             raise LlmAnswerError(f"The model {self.engine} answered nothing.", usage=usage)
         return answer.strip(), usage
@@ -45,28 +50,71 @@ class Asker:
         self, instructions: str, data: Mapping[str, Any], schema: Mapping[str, Any]
     ) -> tuple[dict[str, Any], Usage]:
         """The model's answer as an object. Whether it follows `schema` is for the caller to check. Raises LlmError."""
-        answer, usage = await self._ask(instructions, data, _output(self._model, self._spec.output, schema))
+        answer, usage = await self._ask(instructions, data, schema)
         return dict(answer), usage
 
-    async def _ask(self, instructions: str, data: Mapping[str, Any], output: Any) -> tuple[Any, Usage]:
-        from pydantic_ai import Agent
-        from pydantic_ai.settings import ModelSettings
+    async def _ask(
+        self, instructions: str, data: Mapping[str, Any], schema: Mapping[str, Any] | None = None
+    ) -> tuple[Any, Usage]:
         from pydantic_ai.usage import RunUsage
 
-        settings = ModelSettings(temperature=0.0, max_tokens=MAX_ANSWER_TOKENS, timeout=self._spec.timeout_s)
-        agent: Agent[None, Any] = Agent(
-            self._model, output_type=output, instructions=instructions, model_settings=settings, retries=0
-        )
         counted, began = RunUsage(), time.monotonic()
         try:
             async with asyncio.timeout(self._spec.timeout_s):
-                result = await agent.run(json.dumps(data, ensure_ascii=False, indent=1), usage=counted)
+                answer = await self._run(instructions, data, schema, counted)
         except TimeoutError:
             late = f"The model {self.engine} did not answer within {self._spec.timeout_s:g} s."
             raise LlmUnavailableError(late, usage=self._usage(counted, began)) from None
         except Exception as error:
             raise self._named(error, self._usage(counted, began)) from None
-        return result.output, self._usage(counted, began)
+        return answer, self._usage(counted, began)
+
+    async def _run(
+        self,
+        instructions: str,
+        data: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
+        counted: "RunUsage",
+    ) -> Any:
+        from pydantic_ai.exceptions import ModelHTTPError
+
+        mode, sure = self._mode, self._sure or schema is None
+        try:
+            answer = await self._once(instructions, data, schema, mode, counted)
+        except ModelHTTPError as error:
+            if sure or error.status_code not in _TAKES_NO_SCHEMA:
+                raise
+            counted.requests += 1
+            answer = await self._once(instructions, data, schema, "json", counted)
+            mode = "json"
+        if not sure:
+            self._mode, self._sure = mode, True
+        return answer
+
+    async def _once(
+        self,
+        instructions: str,
+        data: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
+        mode: OutputMode,
+        counted: "RunUsage",
+    ) -> Any:
+        from pydantic_ai import Agent
+        from pydantic_ai.settings import ModelSettings
+
+        settings = ModelSettings(
+            temperature=0.0, max_tokens=self._spec.answer_tokens, timeout=self._spec.timeout_s
+        )
+        if schema is not None and mode == "grammar":
+            settings["extra_body"] = {"response_format": {"type": "json_object", "schema": dict(schema)}}
+        agent: Agent[None, Any] = Agent(
+            self._model,
+            output_type=str if schema is None else _output(mode, schema),
+            instructions=instructions,
+            model_settings=settings,
+            retries=0,
+        )
+        return (await agent.run(json.dumps(data, ensure_ascii=False, indent=1), usage=counted)).output
 
     def _usage(self, counted: "RunUsage", began: float) -> Usage:
         # A price in USD per million tokens is one in millionths of a dollar per token.
@@ -105,12 +153,17 @@ class Asker:
                 return LlmUnavailableError(said, usage=usage)
 
 
-def _output(model: "Model", mode: OutputMode, schema: Mapping[str, Any]) -> Any:
+def _known(model: "Model", mode: OutputMode) -> OutputMode:
+    """The mode that was asked for, else what is known of the model's family."""
+    if mode != "auto":
+        return mode
+    return "schema" if model.profile.get("supports_json_schema_output") else "json"
+
+
+def _output(mode: OutputMode, schema: Mapping[str, Any]) -> Any:
     from pydantic_ai import NativeOutput, PromptedOutput, StructuredDict, ToolOutput
 
     wanted = StructuredDict(dict(schema), name="answer")
-    if mode == "auto":
-        mode = "schema" if model.profile.get("supports_json_schema_output") else "json"
     match mode:
         case "schema":
             return NativeOutput(wanted, name="answer")

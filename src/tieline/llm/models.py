@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
 Provider = Literal["openai", "anthropic", "google"]
-OutputMode = Literal["auto", "schema", "json", "text", "tool"]
+OutputMode = Literal["auto", "schema", "json", "grammar", "text", "tool"]
 """How structured output is asked for: by a JSON schema that the endpoint enforces, by its JSON mode with the schema in
-the prompt, by the prompt alone, or as the arguments of a tool. 'auto' takes the best that the model's family can do."""
+the prompt, by its JSON mode with the schema beside it (llama.cpp's servers build a grammar of it), by the prompt alone,
+or as the arguments of a tool. 'auto' takes the best that the model's family can do, and JSON mode where an endpoint of
+one's own turns out to take no schema."""
+
+MAX_ANSWER_TOKENS: Final = 4096
 
 ADDRESSES: Final[dict[Provider, str]] = {
     "openai": "https://api.openai.com/v1",
@@ -27,7 +31,10 @@ ADDRESSES: Final[dict[Provider, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model and what it costs, for one use. Prices in USD per million tokens; `base_url` None: the provider's own."""
+    """A model and what it costs, for one use. Prices in USD per million tokens; `base_url` None: the provider's own.
+
+    `answer_tokens`: an answer that is longer is cut off, and then of no use.
+    """
 
     use: ModelUse
     model: str
@@ -39,6 +46,7 @@ class ModelSpec:
     output_price: float = 0.0
     output: OutputMode = "auto"
     prompt_version: str | None = None
+    answer_tokens: int = MAX_ANSWER_TOKENS
 
 
 def open_model(spec: ModelSpec) -> "Model":

@@ -111,7 +111,9 @@ def classify_prompt(request: ClassifyRequest) -> Prompt:
             "of": {"type": "array", "items": number},
         }
     )
-    return Prompt(CLASSIFY, data, closed_object({"judgements": {"type": "array", "items": judgement}}))
+    count = len(request.new)
+    listed = {"type": "array", "items": judgement, "minItems": count, "maxItems": count}
+    return Prompt(CLASSIFY, data, closed_object({"judgements": listed}))
 
 
 def rewrite_prompt(request: RewriteRequest) -> Prompt:

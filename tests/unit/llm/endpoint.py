@@ -1,4 +1,4 @@
-"""A loopback endpoint that gives one answer to every request, for the clients of models."""
+"""A loopback endpoint that gives its answers in turn and the last one ever after, for the clients of models."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 
 @asynccontextmanager
-async def endpoint(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
+async def endpoint(*answers: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
     """Its address, and what it was sent."""
     received: list[bytes] = []
 
@@ -18,7 +18,7 @@ async def endpoint(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
             int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
         ]
         received.append(head + await reader.readexactly(lengths[0] if lengths else 0))
-        writer.write(answer)
+        writer.write(answers[min(len(received), len(answers)) - 1])
         await writer.drain()
         writer.close()
         await writer.wait_closed()

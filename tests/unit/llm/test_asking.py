@@ -103,6 +103,48 @@ async def test_structured_output_is_asked_for_as_the_endpoint_allows(
     assert server.sent_json(received[0]).get("response_format", {}).get("type") == form
 
 
+async def test_a_grammar_is_asked_for_with_the_schema_beside_the_json_mode() -> None:
+    async with server.endpoint(server.openai_answer('{"n": 3}')) as (url, received):
+        await Asker.at(spec(url, output="grammar", answer_tokens=77)).structured("x", {}, SCHEMA)
+    sent = server.sent_json(received[0])
+    assert sent["response_format"]["type"] == "json_object"
+    assert sent["response_format"]["schema"]["properties"] == SCHEMA["properties"]
+    assert sent["max_tokens"] == 77
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "500 Internal Server Error"])
+async def test_an_endpoint_that_takes_no_schema_is_asked_in_json_mode_from_then_on(status: str) -> None:
+    refused = server.http_answer(status, {"error": "no such response_format"})
+    async with server.endpoint(refused, server.openai_answer('{"n": 3}')) as (url, received):
+        asker = Asker.at(spec(url))
+        answer, usage = await asker.structured("x", {}, SCHEMA)
+        await asker.structured("x", {}, SCHEMA)
+    forms = [server.sent_json(one)["response_format"]["type"] for one in received]
+    assert forms == ["json_schema", "json_object", "json_object"]
+    assert answer == {"n": 3}
+    assert usage.requests == 2, "the refused one was a request too"
+
+
+async def test_a_failure_of_another_kind_or_of_a_known_endpoint_is_no_reason_to_ask_otherwise() -> None:
+    failed = server.http_answer("503 Service Unavailable", {"error": "busy"})
+    broken = server.http_answer("500 Internal Server Error", {"error": "broken"})
+    good = server.openai_answer('{"n": 3}')
+    async with server.endpoint(failed, good) as (url, received):
+        with pytest.raises(LlmUnavailableError):
+            await Asker.at(spec(url)).structured("x", {}, SCHEMA)
+    assert len(received) == 1
+    async with server.endpoint(good, broken) as (url, received):
+        asker = Asker.at(spec(url))
+        await asker.structured("x", {}, SCHEMA)
+        with pytest.raises(LlmUnavailableError):
+            await asker.structured("x", {}, SCHEMA)
+    assert len(received) == 2
+    async with server.endpoint(broken, good) as (url, received):
+        with pytest.raises(LlmUnavailableError):
+            await Asker.at(spec(url, output="schema")).structured("x", {}, SCHEMA)
+    assert len(received) == 1
+
+
 async def test_what_is_no_json_is_an_answer_that_cannot_be_used_and_is_counted() -> None:
     async with server.endpoint(server.openai_answer("Sure! Here you go")) as (url, _):
         with pytest.raises(LlmAnswerError) as caught:
