@@ -21,6 +21,7 @@ from tieline.flows.connecting import Connecting
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
 from tieline.llm.extractor import model_extractor
 from tieline.llm.merge_model import merge_model
@@ -34,6 +35,7 @@ from tieline.ports.llm import Extractor, MergeModel, ModelUse
 from tieline.ports.session import OnIdentity, TokenStore
 from tieline.ports.store import Lane
 from tieline.store.accounts import Accounts
+from tieline.store.answers import KeptAnswersStore
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
 from tieline.store.brake import BrakeDesk
@@ -47,6 +49,7 @@ from tieline.store.issues import Issues
 from tieline.store.leases import Leases
 from tieline.store.members import Members
 from tieline.store.merging import ContactMerges
+from tieline.store.organisations import Organisations
 from tieline.store.pool import Pool, make_pool
 from tieline.store.quota import QuotaBook, Quotas, rules_for
 from tieline.store.rate_limit import PostgresGate
@@ -163,6 +166,8 @@ class Tieline:
     leases: Leases
     due_work: DueWork
     merger: MergeModel
+    answers: KeptAnswersStore
+    previewing: Previewing
     extractor: Extractor | None
     extractions: Extractions
     usage: UsageBook
@@ -254,6 +259,7 @@ def wire(
     sessions = Sessions(pool, http, clock, settings.lost_answer_wait_s, issues=issues)
     apps, configs = Apps(pool, sealer), Configs(pool, clock, ids)
     merging = ContactMerging(ContactMerges(store), clock)
+    merger, answers = _merger(settings), KeptAnswersStore(pool)
     return Tieline(
         settings=settings,
         database_url=url,
@@ -287,7 +293,9 @@ def wire(
         braking=BrakeAnswers(BrakeDesk(store, jobs, ids), clock),
         leases=Leases(pool),
         due_work=DueWork(pool, jobs),
-        merger=_merger(settings),
+        merger=merger,
+        answers=answers,
+        previewing=Previewing(store, Organisations(configs, apps), merger, answers),
         extractor=_extractor(settings),
         extractions=Extractions(pool, store, configs, jobs),
         usage=UsageBook(pool),

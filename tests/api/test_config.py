@@ -134,7 +134,13 @@ async def test_a_removed_field_takes_its_values_along_and_a_new_one_of_its_name_
         ({**MAPPING, "field_name": "nothing"}, "nothing"),
         ({**MAPPING, "field_name": "lead_status"}, "merge"),
         ({**MAPPING, "analysis_data_name": " "}, "analysis"),
-        ({**MAPPING, "update_mode": "append"}, "update_mode"),
+        ({**MAPPING, "update_mode": "prepend"}, "update_mode"),
+        ({**MAPPING, "update_mode": "max"}, "numbers or dates or datetimes only"),
+        ({**MAPPING, "field_name": "do_not_call", "update_mode": "union"}, "strings only"),
+        ({**MAPPING, "min_confidence": 1.5}, "from 0 to 1"),
+        ({**MAPPING, "only_directions": ["sideways"]}, "sideways"),
+        ({**MAPPING, "max_characters": 10}, "max_characters"),
+        ({**MAPPING, "update_mode": "overwrite", "merge_strategy": "rewrite"}, "merge_strategy"),
     ],
 )
 async def test_an_analysis_mapping_that_cannot_work_is_refused(
@@ -142,6 +148,25 @@ async def test_an_analysis_mapping_that_cannot_work_is_refused(
 ) -> None:
     await _update(api, custom_fields=[STATUS, NOTE])
     assert named in await _refused(api, crm_analysis_data_mappings=[mapping])
+
+
+async def test_members_of_a_mapping_beyond_retell_are_kept_and_shown_only_where_they_are_set(
+    api: httpx2.AsyncClient,
+) -> None:
+    more = {
+        **MAPPING, "only_agents": ["agent_a"], "only_directions": ["inbound"], "only_if_successful": True,
+        "min_confidence": 0.75, "merge_strategy": "rewrite", "max_characters": 500,
+    }  # fmt: skip
+    plain = {"analysis_data_name": "seats", "field_name": "note", "update_mode": "append"}
+    unset = {
+        "only_agents": [],
+        "only_if_successful": False,
+        "min_confidence": None,
+        "merge_strategy": "facts",
+    }
+    config = await _update(api, custom_fields=[NOTE], crm_analysis_data_mappings=[more, {**plain, **unset}])
+    assert config["crm_analysis_data_mappings"] == [more, plain]
+    assert (await api.get("/get-crm-config")).json()["crm_analysis_data_mappings"] == [more, plain]
 
 
 async def test_all_problems_are_named_at_once(api: httpx2.AsyncClient) -> None:

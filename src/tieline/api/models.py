@@ -26,6 +26,7 @@ def _whole(value: Any) -> Any:
 
 Whole = Annotated[int, BeforeValidator(_whole)]
 Number = int | Decimal
+UpdateModeName = Literal["overwrite", "fill_if_empty", "merge", "append", "max", "min", "latest", "union"]
 FieldTypeName = Literal["string", "number", "boolean", "date", "datetime", "enum"]
 CustomValues = Annotated[dict[str, Any], Field(max_length=MAX_FIELDS)]
 TagIds = Annotated[list[str], Field(max_length=MAX_TAGS)]
@@ -166,11 +167,17 @@ class CustomFieldIn(Strict):
 
 
 class AnalysisMappingIn(Strict):
-    """A value of a conversation's analysis goes into a contact field."""
+    """A value of a conversation's analysis goes into a contact field. The last six members are ours, beyond Retell."""
 
     analysis_data_name: str
     field_name: str
-    update_mode: Literal["overwrite", "fill_if_empty", "merge"]
+    update_mode: UpdateModeName
+    only_agents: Annotated[list[str], Field(max_length=100)] | None = None
+    only_directions: Annotated[list[str], Field(max_length=2)] | None = None
+    only_if_successful: bool | None = None
+    min_confidence: Number | None = None
+    merge_strategy: Literal["facts", "rewrite"] | None = None
+    max_characters: Whole | None = None
 
 
 class ContactTagIn(Strict):

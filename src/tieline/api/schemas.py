@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from tieline.api.models import FieldTypeName
+from tieline.api.models import FieldTypeName, UpdateModeName
 
 
 class ErrorOut(BaseModel):
@@ -83,11 +83,17 @@ class CustomFieldOut(BaseModel):
 
 
 class AnalysisMappingOut(BaseModel):
-    """An analysis mapping."""
+    """An analysis mapping. The members after `update_mode` are ours, and there only where they are set."""
 
     analysis_data_name: str
     field_name: str
-    update_mode: Literal["overwrite", "fill_if_empty", "merge"]
+    update_mode: UpdateModeName
+    only_agents: list[str] = []
+    only_directions: list[str] = []
+    only_if_successful: bool = False
+    min_confidence: float = 0
+    merge_strategy: Literal["facts", "rewrite"] = "facts"
+    max_characters: int = 0
 
 
 class CrmConfigOut(BaseModel):

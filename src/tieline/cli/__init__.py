@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tieline.cli import audit, explain, serve
+from tieline.cli import analysis, audit, explain, mapping_preview, serve
 from tieline.cli.accounts import key_app, org_app
 from tieline.cli.apps import app_app
 from tieline.cli.brake import brake_app
@@ -29,8 +29,10 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 usage or settings, 3 not found, 4 refused, 5 unavailable.",
 )
 serve.register(app)
+analysis.register(app)
 audit.register(app)
 explain.register(app)
+mapping_preview.register(mapping_app)
 for _name, _group in (
     ("org", org_app), ("key", key_app), ("member", member_app), ("app", app_app), ("field", field_app),
     ("mapping", mapping_app),

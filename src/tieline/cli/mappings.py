@@ -9,6 +9,7 @@ from tieline.bootstrap import Tieline
 from tieline.cli.output import JsonFlag, OrgOption, print_rows
 from tieline.cli.runtime import CommandError, Exit, app_of, org_of, with_tieline
 from tieline.domain.analysis_mapping import AnalysisMapping
+from tieline.domain.facts import MergeStrategy
 from tieline.domain.mapping import Policy
 from tieline.domain.update_modes import UpdateMode
 from tieline.flows.connecting import AppInput
@@ -29,6 +30,13 @@ class Way(StrEnum):
     ANALYSIS = "analysis"
 
 
+class CallDirection(StrEnum):
+    """Who called whom."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
 @mapping_app.command("add")
 def add_mapping(
     ctx: typer.Context,
@@ -41,6 +49,23 @@ def add_mapping(
     mode: Annotated[
         UpdateMode, typer.Option(help="How a value is taken over (analysis).")
     ] = UpdateMode.OVERWRITE,
+    agents: Annotated[
+        list[str] | None,
+        typer.Option("--agent", help="Only conversations of this agent; may be repeated (analysis)."),
+    ] = None,
+    direction: Annotated[
+        CallDirection | None, typer.Option(help="Only conversations of this direction (analysis).")
+    ] = None,
+    only_if_successful: Annotated[
+        bool, typer.Option("--only-if-successful", help="Only successful conversations (analysis).")
+    ] = False,
+    min_confidence: Annotated[
+        float | None, typer.Option(help="Below this confidence, 0 to 1, a value goes to review (analysis).")
+    ] = None,
+    strategy: Annotated[
+        MergeStrategy, typer.Option(help="How a merge is made (analysis).")
+    ] = MergeStrategy.FACTS,
+    max_characters: Annotated[int | None, typer.Option(help="The longest note (merge, append).")] = None,
     lossy: Annotated[bool, typer.Option("--lossy", help="Confirm that a two-way pair loses detail.")] = False,
     app: Annotated[
         str | None, typer.Option(help="App id or name; may be left out when there is only one.")
@@ -53,7 +78,11 @@ def add_mapping(
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         if way is Way.ANALYSIS:
-            await _add_analysis(tieline, org_id, AnalysisMapping(source, field, mode))
+            mapping = AnalysisMapping(
+                source, field, mode, tuple(agents or ()), (direction.value,) if direction else (), only_if_successful,
+                min_confidence, strategy, max_characters,
+            )  # fmt: skip
+            await _add_analysis(tieline, org_id, mapping)
         else:
             line: dict[str, Any] = {"external_field_name": source, "field_name": field}
             if policy is not None:
@@ -111,7 +140,7 @@ async def _all(tieline: Tieline, org_id: str) -> list[dict[str, Any]]:
     return rows + [
         {
             "direction": "analysis", "external_field_name": m.analysis_data_name, "field_name": m.field_name,
-            "update_mode": m.update_mode.value,
+            "update_mode": m.update_mode.value, **m.options(),
         }
         for m in analysis
     ]  # fmt: skip

@@ -65,6 +65,7 @@ def resolve_item(
     choice: Annotated[Choice, typer.Argument(help="What to do; `review show` says what is possible.")],
     record: Annotated[str | None, typer.Option(help="The record to pick, for pick_primary.")] = None,
     survivor: Annotated[str | None, typer.Option(help="Who survives, for merge_contacts.")] = None,
+    value: Annotated[str | None, typer.Option(help="What the value is to be, for edit.")] = None,
     because: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     org: OrgOption = None,
     as_json: JsonFlag = False,
@@ -74,7 +75,7 @@ def resolve_item(
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         rules = await tieline.configs.get(org_id)
-        decision = Decision(choice, record, survivor, because)
+        decision = Decision(choice, record, survivor, because, value)
         done = await tieline.reviewing.decide(org_id, rules, issue_id, decision, BY_HAND)
         print_members(asdict(done), as_json=as_json)
         if not done.closed:

@@ -130,7 +130,10 @@ def _review(desk: Desk, mapping: AnalysisMapping, value: Value, earlier: Applica
         mapping, "confidence", "low_confidence",
         f"{mapping.analysis_data_name} would put {value!r} into {mapping.field_name}, with a confidence of "
         f"{evidence.confidence:g}, below {mapping.min_confidence:g}. Accept it, edit it, or dismiss it.",
-        {"value": value, "analysis_version": desk.said.analysis_version, **evidence.as_json()}, "info",
+        {
+            "value": value, "conversation": desk.said.key, "analysis_data_name": mapping.analysis_data_name,
+            "analysis_version": desk.said.analysis_version, **evidence.as_json(),
+        }, "info",
     )  # fmt: skip
     before = None if earlier is None else {"outcome": earlier.outcome, "contribution": earlier.contribution}
     desk.remember(mapping, REVIEW, {"value": value, "before": before})

@@ -22,12 +22,14 @@ from tieline.domain.changeset import (
     Source,
     SourceKind,
 )
+from tieline.domain.facts import Fact
 from tieline.domain.fields import DO_NOT_CALL, FieldSpec, Uncoercible
 from tieline.domain.identity import become_primary, record_ref
 from tieline.domain.merges import Refused
 from tieline.domain.pairs import Pair
 from tieline.domain.record_issues import close_about
 from tieline.domain.sharing import relist_shared
+from tieline.domain.statements import pieces, render
 from tieline.domain.values import Value, as_text
 from tieline.domain.withdrawing import withdraw_statements
 
@@ -40,6 +42,8 @@ class Choice(StrEnum):
     CLEAR_DO_NOT_CALL = "clear_do_not_call"
     PICK_PRIMARY = "pick_primary"
     MERGE_CONTACTS = "merge_contacts"
+    ACCEPT = "accept"
+    EDIT = "edit"
     REPLAY = "replay"
     DISMISS = "dismiss"
 
@@ -65,6 +69,8 @@ _ONLY_SEEN = (Choice.DISMISS,)
 _BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     "shared_number": (Choice.PICK_PRIMARY, Choice.DISMISS),
     "merge_proposed": (Choice.MERGE_CONTACTS, Choice.DISMISS),
+    "low_confidence": (Choice.ACCEPT, Choice.EDIT, Choice.DISMISS),
+    "contradiction": (Choice.ACCEPT, Choice.DISMISS),
     "ambiguous_alias": (Choice.MERGE_CONTACTS, Choice.DISMISS),
     **dict.fromkeys(
         ("audit_repaired", "brake", "credentials", "daily_limit", "difference", "mappings_refused",
@@ -106,6 +112,21 @@ def plan_take_crm(
         return Refused(f"The CRM's value {as_text(remote)!r} {incoming.reason}.")
     reason = f"conflict decided: the value of record {record} was taken"
     return _edit(contact, pair.field, incoming, source, reason)
+
+
+def plan_accept_newer(
+    contact: ContactState, spec: FieldSpec, raw: Any, source: Source
+) -> Changeset | Refused:
+    """Of statements that contradict each other the older ones go. `raw` is the issue's, with its `pairs`."""
+    old = {Fact(pair["of"], pair["date"]).dated for pair in raw["pairs"]}
+    text = as_text(contact.values.get(spec.name))
+    parts = pieces(text)
+    kept = [index for index, part in enumerate(parts) if part.dated not in old]
+    if len(kept) == len(parts):
+        return Refused("The older statement is not there any more: dismiss the issue.")
+    return _edit(
+        contact, spec, render(parts, kept) or None, source, "contradiction decided: the newer stands"
+    )
 
 
 def plan_clear_do_not_call(contact: ContactState, spec: FieldSpec, source: Source) -> Changeset:

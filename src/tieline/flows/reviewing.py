@@ -7,10 +7,10 @@ or logged is done by the flows that do so.
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from tieline.domain.changeset import Changeset, ContactState, LinkState, LinkStatus, Source
-from tieline.domain.fields import DO_NOT_CALL
+from tieline.domain.fields import DO_NOT_CALL, Uncoercible, coerce
 from tieline.domain.merges import Refused
 from tieline.domain.pairs import Pair
 from tieline.domain.review import (
@@ -18,11 +18,13 @@ from tieline.domain.review import (
     Item,
     choices,
     pair_of,
+    plan_accept_newer,
     plan_clear_do_not_call,
     plan_keep_ours,
     plan_pick_primary,
     plan_take_crm,
 )
+from tieline.flows.accepting import NotWaitingError, accept_value
 from tieline.flows.configuration import ConfigurationError, effective
 from tieline.flows.editing import Editor
 from tieline.flows.known import known_of_links
@@ -59,12 +61,15 @@ class ReviewIssue(Item, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person says to an issue. `external_id` is the record to pick; `survivor_id` who is to survive a merge."""
+    """What a person says to an issue. `external_id` is the record to pick; `survivor_id` who is to survive a merge;
+    `value` is what an edited value is to be.
+    """
 
     choice: Choice
     external_id: str | None = None
     survivor_id: str | None = None
     note: str = ""
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,8 @@ class _Deciding:
                 await self._conflict(decision.choice, now_ms)
             case Choice.PICK_PRIMARY:
                 await self._pick(decision.external_id)
+            case Choice.ACCEPT | Choice.EDIT:
+                await self._accept(decision, now_ms)
             case Choice.MERGE_CONTACTS:
                 contact_id = await self._merge(decision.survivor_id)
             case Choice.DISMISS:
@@ -180,6 +187,28 @@ class _Deciding:
                 await self._apply(plan_clear_do_not_call(contact, pair.field, source))
             case _:
                 await self._apply(plan_take_crm(contact, pair, remote, source, link.external_id))
+
+    async def _accept(self, decision: Decision, now_ms: int) -> None:
+        """A value of an analysis that a person lets pass, perhaps changed; or the newer of two statements."""
+        source = Source(self.editor.kind, now_ms, self.editor.ref)
+        spec = self.org.fields.get(self.issue.field_name or "")
+        if spec is None:
+            raise DecisionRefusedError(
+                f"There is no field {self.issue.field_name} any more: dismiss the issue."
+            )
+        if self.issue.kind == "contradiction":
+            await self._apply(plan_accept_newer(await self._contact(), spec, self.issue.raw, source))
+            return
+        if decision.choice is Choice.EDIT and decision.value is None:
+            raise DecisionRefusedError("Give the value that it is to be as value.")
+        value = decision.value if decision.choice is Choice.EDIT else self.issue.raw["value"]
+        fitting = coerce(value, spec)
+        if isinstance(fitting, Uncoercible):
+            raise DecisionRefusedError(f"The value does not fit {spec.name}: {fitting.reason}.")
+        try:
+            await accept_value(self.unit, self.org_id, spec.name, self.issue.raw, fitting)
+        except NotWaitingError as error:
+            raise DecisionRefusedError(str(error)) from None
 
     async def _pick(self, external_id: str | None) -> None:
         app = await self._app()

@@ -139,6 +139,9 @@ class Work(Protocol):
     async def applications(self, key: ConversationKey) -> Sequence[Application]:
         """What this conversation did to each mapped field so far."""
 
+    async def due_again(self, key: ConversationKey) -> None:
+        """Has the analysis flow look at the conversation again, also if a worker is at it."""
+
     async def contributions(
         self, key: ConversationKey, contact_id: str, field_names: Collection[str]
     ) -> Sequence[Contributed]:

@@ -23,7 +23,6 @@ from tieline.domain.configuration import (
     too_many,
 )
 from tieline.domain.fields import BUILTIN_FIELDS, FieldSpec, Problem
-from tieline.domain.update_modes import UpdateMode
 from tieline.domain.values import FieldType
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.store.pool import Connection, Pool, Queries
@@ -228,6 +227,7 @@ class Configs:
                         "analysis_data_name": mapping.analysis_data_name,
                         "field_name": mapping.field_name,
                         "update_mode": mapping.update_mode.value,
+                        "options": Jsonb(mapping.options()),
                         "position": position,
                     }
                     for position, mapping in enumerate(wanted.analysis_mappings)
@@ -284,7 +284,9 @@ def _from_row(row: Mapping[str, Any]) -> CrmConfig:
             for item in row["custom_fields"]
         ),
         analysis_mappings=tuple(
-            AnalysisMapping(item["analysis_data_name"], item["field_name"], UpdateMode(item["update_mode"]))
+            AnalysisMapping.from_parts(
+                item["analysis_data_name"], item["field_name"], item["update_mode"], item["options"]
+            )
             for item in row["analysis_mappings"]
         ),
         contact_columns_order=tuple(row["contact_columns_order"]),

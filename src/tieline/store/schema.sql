@@ -87,7 +87,9 @@ create table analysis_mapping (
     org_id text not null references organisation,
     analysis_data_name text not null,
     field_name text not null,
-    update_mode text not null check (update_mode in ('overwrite', 'fill_if_empty', 'merge')),
+    update_mode text not null check (update_mode in ('overwrite', 'fill_if_empty', 'merge', 'append', 'max', 'min',
+        'latest', 'union')),
+    options jsonb not null default '{}',       -- what is set beyond Retell's members, see domain.analysis_mapping
     position integer not null default 0,
     primary key (org_id, analysis_data_name, field_name)
 );
@@ -290,8 +292,8 @@ create table analysis_application (
     analysis_data_name text not null,
     field_name text not null,
     analysis_version text not null,
-    outcome text not null,                     -- set, kept, overruled, skipped
-    contribution jsonb,                        -- the value, or for merge the list of statements that it added
+    outcome text not null,                     -- set, kept, overruled, skipped, review, accepted, undone
+    contribution jsonb,                        -- the value, or what is needed to take it back, see domain.analysed
     applied_at timestamptz not null default now(),
     primary key (org_id, platform, conversation_id, analysis_data_name, field_name)
 );
@@ -346,6 +348,16 @@ create table llm_usage (
 );
 create index llm_usage_time on llm_usage (org_id, recorded_at);
 create index llm_usage_conversation on llm_usage (org_id, platform, conversation_id) where conversation_id is not null;
+
+-- What models answered, by a hash of use, engine, prompt version and all that was asked.
+create table llm_answer (
+    org_id text not null references organisation,
+    key text not null,
+    engine text not null,
+    answer jsonb not null,
+    created_at timestamptz not null default now(),
+    primary key (org_id, key)
+);
 
 create table activity (
     org_id text not null references organisation,

@@ -61,6 +61,10 @@ class PostgresWork:
         """What this conversation did so far."""
         return [Application(**row) for row in await self._rows("applications", **_key(key))]
 
+    async def due_again(self, key: ConversationKey) -> None:
+        """Has the analysis flow look at the conversation again."""
+        await self._run("due_again", key)
+
     async def contributions(
         self, key: ConversationKey, contact_id: str, field_names: Collection[str]
     ) -> Sequence[Contributed]:

@@ -73,7 +73,9 @@ class WiredFlows:
         self._outbound = OutboundFlow(store, clock, ids, outbound_brake)
         self._activity = ActivityFlow(store, clock)
         self._creating = CreatingFlow(store, clock, ids, outbound_brake)
-        self._analysis = AnalysisFlow(store, self, tieline.merger, clock, ids, self._fresh_read)
+        self._analysis = AnalysisFlow(
+            store, self, tieline.merger, clock, ids, self._fresh_read, tieline.answers
+        )
         self._extracting = ExtractingFlow(
             tieline.extractions, tieline.extractor, clock, ids, part_tokens=part_tokens(tieline.settings)
         )

@@ -5,15 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tieline.api.analysis_mappings import mapping_json, mappings_of
 from tieline.api.models import CustomFieldIn, UpdateCrmConfig
 from tieline.api.responses import JsonResponse, ms, without_none
 from tieline.api.routing import ApiRoute, CallerOf
 from tieline.api.schemas import CrmConfigOut, documented
 from tieline.api.services import Services, services_of
-from tieline.domain.analysis_mapping import AnalysisMapping
 from tieline.domain.configuration import ContactTag
 from tieline.domain.fields import FieldSpec
-from tieline.domain.update_modes import UpdateMode
 from tieline.domain.values import FieldType
 from tieline.store.config import ConfigUpdate, CrmConfig
 
@@ -47,14 +46,7 @@ def config_json(config: CrmConfig) -> dict[str, Any]:
         "org_id": config.org_id,
         "app_id": config.app_id,
         "custom_fields": [_field_json(spec) for spec in config.custom_fields],
-        "crm_analysis_data_mappings": [
-            {
-                "analysis_data_name": mapping.analysis_data_name,
-                "field_name": mapping.field_name,
-                "update_mode": mapping.update_mode.value,
-            }
-            for mapping in config.analysis_mappings
-        ],
+        "crm_analysis_data_mappings": [mapping_json(mapping) for mapping in config.analysis_mappings],
         "contact_columns_order": config.contact_columns_order,
         "contact_tags": [{"id": tag.id, "label": tag.label} for tag in config.contact_tags],
         "default_contact_memory_update_prompt": DEFAULT_MEMORY_PROMPT,
@@ -83,10 +75,7 @@ def _update(body: UpdateCrmConfig) -> ConfigUpdate:
             case "custom_fields":
                 members[name] = [_spec(item) for item in value]
             case "crm_analysis_data_mappings":
-                members["analysis_mappings"] = tuple(
-                    AnalysisMapping(item.analysis_data_name, item.field_name, UpdateMode(item.update_mode))
-                    for item in value
-                )
+                members["analysis_mappings"] = mappings_of(value)
             case "contact_tags":
                 members[name] = tuple(ContactTag(item.id.lower(), item.label.strip()) for item in value or ())
             case _:

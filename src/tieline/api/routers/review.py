@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tieline.api.models import Strict
+from tieline.api.models import Number, Strict
 from tieline.api.responses import JsonResponse, ms, without_none
 from tieline.api.routers.contacts import ServicesOf, check_limit
 from tieline.api.routers.merges import ContactId, DeskOf
@@ -50,11 +50,14 @@ class ReviewPageOut(BaseModel):
 
 
 class ResolveReviewItem(Strict):
-    """A decision. `external_id` names the record for `pick_primary`, `survivor_id` who survives `merge_contacts`."""
+    """A decision. `external_id` names the record for `pick_primary`, `survivor_id` who survives `merge_contacts`;
+    `value` is what the value is to be for `edit`.
+    """
 
     choice: Annotated[Choice, Field(strict=False)]
     external_id: Id | None = None
     survivor_id: ContactId | None = None
+    value: str | Number | bool | None = None
     note: Annotated[str, Field(max_length=1_000)] = ""
 
 
@@ -117,7 +120,7 @@ async def resolve_review_item(
 ) -> Response:
     """Carries a person's decision out. What it leaves to be pushed, read or logged is done by the worker."""
     org = await services.configs.get(caller.org_id)
-    decision = Decision(body.choice, body.external_id, body.survivor_id, body.note)
+    decision = Decision(body.choice, body.external_id, body.survivor_id, body.note, body.value)
     done = await desk.reviewing.decide(caller.org_id, org, issue_id, decision, caller.editor)
     answer = {
         "issue_id": done.issue_id,

@@ -81,6 +81,12 @@ class MemoryWork:
         await self._point("applications")
         return list(self._tables.applications.get(id_of(key), {}).values())
 
+    async def due_again(self, key: ConversationKey) -> None:
+        """Has the analysis flow look at the conversation again."""
+        await self._point("due_again")
+        row, now = self._tables.conversations[id_of(key)], self._clock.now()
+        self._tables.conversations[id_of(key)] = replace(row, due_at=now, attempts=0, revision=now)
+
     async def contributions(
         self, key: ConversationKey, contact_id: str, field_names: Collection[str]
     ) -> Sequence[Contributed]:

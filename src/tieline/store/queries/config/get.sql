@@ -10,7 +10,7 @@ select o.org_id, k.app_id, coalesce(k.contact_columns_order, '[]') as contact_co
     (
         select coalesce(jsonb_agg(to_jsonb(m) order by m.position, m.analysis_data_name, m.field_name), '[]')
         from (
-            select analysis_data_name, field_name, update_mode, position
+            select analysis_data_name, field_name, update_mode, options, position
             from analysis_mapping where org_id = %(org_id)s
         ) m
     ) as analysis_mappings,
