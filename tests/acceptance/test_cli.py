@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from tests.acceptance.shell import PATIENCE_S, Shell, running_shell
 
@@ -178,3 +179,37 @@ def test_every_command_that_lists_prints_json_too(shell: Shell) -> None:
         answer = shell.type(*words, "--org", "org_lists", "--json").json()
         assert isinstance(answer, list), words
     assert "org_lists" in [org["org_id"] for org in shell.type("org", "list", "--json").json()]
+
+
+def test_a_sync_that_the_brake_stops_goes_on_when_it_is_confirmed(shell: Shell, salesforce: str) -> None:
+    org = ("--org", "org_brake")
+    assert shell.type("org", "create", "Brake", "--id", "org_brake").code == 0
+    connect = ("app", "add", "salesforce", "--tenant-url", salesforce, "--auth", "client_id=sandbox-client")
+    assert shell.type(*connect, "--name", "sf", *org, stdin=f"{SECRET}\n").code == 0
+    assert shell.type("mapping", "add", "LastName", "last_name", *org).code == 0
+    assert shell.type("sync", "run", "sf", *org, "--json").json()["status"] == "succeeded"
+
+    assert shell.type("brake", "limits", "contacts_changed", *org).code == 2
+    set_to = shell.type("brake", "limits", "contacts_changed", "--number", "3", *org, "--json").json()
+    assert {"kind": "contacts_changed", "number": 3, "share": 0.3} in set_to
+    refused = shell.type("brake", "limits", "contacts_changed", "--share", "30", *org)
+    assert (refused.code, "crm_config.brake" in refused.err) == (4, True)
+    with psycopg.connect(shell.database_url) as database:
+        query = "select external_id from link where org_id = 'org_brake' and status = 'open' limit 5"
+        records = [row[0] for row in database.execute(query)]
+    for record in records:
+        change = {"id": record, "fields": {"LastName": "Everybody"}}
+        request = urllib.request.Request(f"{salesforce}/__sandbox__/edit", json.dumps(change).encode())
+        urllib.request.urlopen(request, timeout=PATIENCE_S).close()
+
+    stopped = shell.type("sync", "run", "sf", "--full", *org, "--json")
+    run = json.loads(stopped.out)
+    assert (stopped.code, run["status"]) == (4, "braked")
+    assert "change 5 contacts (the limit is 3)" in stopped.err
+    assert [issue["kind"] for issue in run["issues"]] == ["brake"]
+    (stop,) = shell.type("brake", "list", *org, "--json").json()
+    assert shell.type("brake", "confirm", stop["brake_id"], *org).code == 0
+    assert shell.type("sync", "run", "sf", "--full", *org, "--json").json()["status"] == "succeeded"
+    contacts = shell.type("contact", "list", *org, "--json", "--limit", "100").json()
+    assert sum(contact["last_name"] == "Everybody" for contact in contacts) == 5
+    assert shell.type("brake", "list", *org, "--json").json() == []

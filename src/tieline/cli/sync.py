@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from tieline.bootstrap import Tieline
 from tieline.cli.issues import COLUMNS
 from tieline.cli.output import JsonFlag, OrgOption, note, print_json, print_rows
-from tieline.cli.runtime import CommandError, app_of, org_of, with_tieline
+from tieline.cli.runtime import CommandError, Exit, app_of, org_of, with_tieline
 from tieline.store.issues import IssueFilter
 from tieline.store.runs import SYNCS, Run, RunInProgressError
 from tieline.worker.wiring import make_worker
@@ -131,6 +131,8 @@ async def report_run(tieline: Tieline, org_id: str, run: Run, what: str, *, as_j
         if issues:
             note(f"Issues of this run (the first {_SHOWN_ISSUES}; all: tieline issue list):")
             print_rows([issue_row(issue) for issue in issues], COLUMNS, as_json=False)
+    if run.status == "braked":
+        raise CommandError(f"The {what} was stopped before it did too much. {run.reason}", Exit.REFUSED)
     if run.status == "failed":
         raise CommandError(f"The {what} failed. {run.reason}")
 

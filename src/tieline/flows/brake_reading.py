@@ -49,13 +49,15 @@ async def refuse_an_empty_crm(store: Store, reading: Reading, records: int, *, d
 
 async def settle_brakes(braking: Braking, reading: Reading, *, full: bool) -> None:
     """What was read is read: stops of it are over. A sweep that was stopped is told last, by BrakedError."""
-    if reading.brake is None:
-        return
-    await reading.brake.settle()
+    if reading.brake is not None:
+        await reading.brake.settle()
     if full:
-        changes = braking.of(reading.run.app, BrakeFlow.CHANGES, reading.run.lease)
-        async with braking.store.transaction(reading.run.lease) as uow:
-            await changes.look(uow)
-        await changes.settle()
+        # It covers what changed; and what a first read brings is another tenant, or begins anew.
+        also = [BrakeFlow.CHANGES] if reading.brake is not None else [BrakeFlow.FULL, BrakeFlow.CHANGES]
+        for flow in also:
+            other = braking.of(reading.run.app, flow, reading.run.lease)
+            async with braking.store.transaction(reading.run.lease) as uow:
+                await other.look(uow)
+                await other.settle_in(uow)
     if reading.braked is not None:
         raise reading.braked
