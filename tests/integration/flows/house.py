@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from tests.support import CountingIds
 
 from tieline.connectors.http import HttpSession
-from tieline.connectors.registry import get_connector
+from tieline.connectors.registry import get_connector, with_spec
 from tieline.domain.changeset import Source, SourceKind
 from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.edits import plan_edit
@@ -30,7 +30,7 @@ from tieline.flows.outbound import OutboundFlow, PushResult
 from tieline.llm.offline import OfflineModel
 from tieline.ports.clock import to_ms
 from tieline.ports.config import AppConfig, OrgConfig
-from tieline.ports.crm import Credentials
+from tieline.ports.crm import Capability, Credentials
 from tieline.ports.jobs import Wake
 from tieline.ports.session import RateGate
 from tieline.ports.store import Lane, Lease, Origin
@@ -135,6 +135,8 @@ class House:
     jobs: RecordedJobs
     token_store: MemoryTokenStore = field(default_factory=MemoryTokenStore)
     gate: RateGate | None = None
+    lacks: frozenset[Capability] = frozenset()
+    """What the CRM's connector does not declare, other than in truth."""
 
     @property
     def braking(self) -> Braking:
@@ -155,8 +157,10 @@ class House:
 
     async def session(self) -> HttpSession:
         auth = await self.apps.credentials(ORG, APP)
+        connector = get_connector(self.provider)
+        declared = connector.spec.capabilities - self.lacks
         return HttpSession(
-            get_connector(self.provider), Credentials(self.url, auth), http=self.http,
+            with_spec(connector, capabilities=declared), Credentials(self.url, auth), http=self.http,
             token_store=self.token_store, gate=self.gate or MemoryGate(), clock=self.clock, app_id=APP,
         )  # fmt: skip
 
