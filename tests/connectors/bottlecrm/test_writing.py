@@ -12,6 +12,7 @@ from tieline.domain.records import Patch
 from tieline.domain.values import Value
 from tieline.ports.crm import Refused, Written
 from tieline.ports.errors import (
+    CredentialsInvalidError,
     CrmError,
     MalformedAnswerError,
     RateLimitedError,
@@ -108,6 +109,15 @@ def test_a_connection_that_fails_later_leaves_what_was_written_written() -> None
     assert written == Written(ONE)
     assert lost.error.maybe_applied
     assert not unsent.error.maybe_applied
+
+
+def test_a_token_revoked_in_the_middle_is_no_refusal_of_the_records_after_it() -> None:
+    patches = [Patch(one, {"title": "a"}) for one in (ONE, OTHER, "third")]
+    play = update(*patches, answers=[answer(UPDATED), CredentialsInvalidError("revoked")])
+    assert play.result[0] == Written(ONE)
+    for outcome in play.result[1:]:
+        assert isinstance(outcome.error, TransientError)
+        assert not outcome.error.maybe_applied
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", {}, {"error": True}, []])

@@ -28,7 +28,6 @@ _OUTCOMES: Final[Mapping[str, str]] = {
     "dial_busy": "busy",
     "user_declined": "busy",
     "dial_no_answer": "no_answer",
-    "dial_failed": "no_answer",
     "invalid_destination": "wrong_number",
 }
 _CONNECTED: Final = frozenset({"user_hangup", "agent_hangup", "call_transfer", "inactivity"})

@@ -16,13 +16,14 @@ from tieline.domain.values import Value
 from tieline.ports.crm import Json, Operation, Refused, Request, WriteOutcome, Written
 from tieline.ports.errors import (
     CrmError,
+    RateLimitedError,
     RecordGoneError,
     RecordRejectedError,
     SchemaDriftError,
     TransientError,
 )
 
-WRITE_BATCH: Final = 10
+WRITE_BATCH: Final = 5
 """How many are written after one re-read. Each takes a request, and what was re-read must not grow old meanwhile."""
 
 _OWN_FAULT: Final = (RecordRejectedError, RecordGoneError, SchemaDriftError)
@@ -47,8 +48,10 @@ def update_contacts(
         except CrmError as error:
             if not any(isinstance(one, Written) for one in outcomes):
                 raise
-            rest = [Refused(later.external_id, _unsent(error)) for later in patches[position + 1 :]]
-            return [*outcomes, Refused(patch.external_id, error), *rest]
+            rest = [
+                Refused(later.external_id, _again(error, sent=False)) for later in patches[position + 1 :]
+            ]
+            return [*outcomes, Refused(patch.external_id, _again(error, sent=True)), *rest]
         else:
             outcomes.append(Written(patch.external_id))
     return outcomes
@@ -101,8 +104,11 @@ def _about(external_id: str, error: CrmError) -> CrmError:
     return RecordGoneError(error.message, external_id=external_id, detail=error.detail, code=error.code)
 
 
-def _unsent(error: CrmError) -> CrmError:
-    """The error for a record that was not sent because of it."""
-    if not isinstance(error, TransientError):
+def _again(error: CrmError, *, sent: bool) -> CrmError:
+    """The error as one record's outcome. None of them is the record's fault, so it is tried again, and what concerns
+    the whole connection is then met at the first request.
+    """
+    if isinstance(error, RateLimitedError):
         return error
-    return TransientError(error.message, maybe_applied=False, detail=error.detail, code=error.code)
+    lost = sent and isinstance(error, TransientError) and error.maybe_applied
+    return TransientError(error.message, maybe_applied=lost, detail=error.detail, code=error.code)
