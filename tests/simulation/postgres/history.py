@@ -46,6 +46,7 @@ async def _lived(world: PostgresWorld, history: History, breakage: str | None) -
         if await bring_to_rest(world, actions):
             rest = await look(world, await ties_of(world, world.eyes, world.died))
             broken = {name: found for name, check in CHECKS.items() if (found := list(check(rest)))}
+        await world.tell_the_end()
         await world.refresh()
         if world.memory.tables.of_organisation(setting.OTHER_ORG) != neighbours:
             broken["other organisations"] = ["another organisation's rows were changed"]

@@ -20,12 +20,13 @@ async def bring_to_rest(world: PostgresWorld, actions: Actions) -> bool:
     await _heal(world, actions)
     former: Mapping[str, Any] | None = None
     for _ in range(ROUNDS):
-        await world.advance(_ROUND_S)
+        # An app that coasts on a daily limit reads again only when its count starts anew.
+        await world.advance(max(_ROUND_S, await world.put_off_s() + 1))
         if not await _work(world):
             return False
         await world.refresh()
         now = appearance(world)
-        if now == former and not waiting(world):
+        if now == former and not waiting(world) and not await world.put_off_s():
             return True
         former = now
     left = ", ".join(waiting(world)) or "something changes in every round"
