@@ -17,7 +17,7 @@ from tieline.store.embedded import ensure_database
 from tieline.worker.wiring import make_worker
 
 if TYPE_CHECKING:
-    from tieline.api.services import Analyses, Services
+    from tieline.api.services import Services
 
 
 class _Server(uvicorn.Server):
@@ -31,7 +31,7 @@ class _Server(uvicorn.Server):
 def services_of(tieline: Tieline) -> "Services":
     """What the API works with."""
     # Only this command waits for the web framework.
-    from tieline.api.services import ApiLimits, Connections, Desk, Services
+    from tieline.api.services import Analyses, ApiLimits, Connections, Desk, Services
 
     limits = ApiLimits(tieline.settings.max_body_bytes, tieline.settings.max_page_items)
     return Services(

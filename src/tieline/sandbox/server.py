@@ -4,10 +4,13 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
+from starlette.types import ASGIApp
+
 from tieline.sandbox.kernel.app import make_app
 from tieline.sandbox.kernel.crm import SandboxCrm
 from tieline.sandbox.kernel.server import serve
 from tieline.sandbox.kernel.values import JsonObject
+from tieline.sandbox.model import create_model
 
 CRMS = ("salesforce", "hubspot")
 DEFAULT_PORTS = {"salesforce": 8801, "hubspot": 8802}
@@ -24,13 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parses `arguments` (the process's own by default) and serves until SIGINT or SIGTERM."""
     options = _parser().parse_args(arguments)
     names = options.crm or list(CRMS)
-    apps = {}
+    apps: dict[str, ASGIApp] = {}
     for name in names:
         crm = create_crm(name, _settings(name, options))
         if options.contacts:
             crm.seed({"contacts": options.contacts, "seed": options.seed})
         apps[name] = make_app(crm)
-    serve(apps, options.host, _ports(names, options.port), announce=True)
+    ports = _ports(names, options.port)
+    if options.model:
+        apps["model"] = create_model()
+    serve(apps, options.host, ports, announce=True)
 
 
 def _settings(name: str, options: argparse.Namespace) -> JsonObject:
@@ -58,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--contacts", type=int, default=0, help="how many made-up contacts to put in")
     parser.add_argument("--seed", type=int, default=1, help="which made-up contacts")
+    parser.add_argument("--model", action="store_true", help="also an emulated model, on a free port")
     parser.add_argument("--org-id", help="Salesforce organisation id (00D...)")
     parser.add_argument("--portal-id", type=int, help="HubSpot portal id")
     return parser

@@ -91,6 +91,27 @@ class TielineClient:
         variables: dict[str, str] = answer.json()
         return variables
 
+    def define_analysis(self, fields: list[Json]) -> Json:
+        """Plain HTTP: PUT /update-analysis-config, which Retell does not have."""
+        answer = self._http.put("/update-analysis-config", json={"post_call_analysis_data": fields})
+        answer.raise_for_status()
+        defined: Json = answer.json()
+        return defined
+
+    def take_conversation(self, body: Json) -> Json:
+        """Plain HTTP: POST /conversations, for platforms that are not Retell."""
+        answer = self._http.post("/conversations", json=body)
+        answer.raise_for_status()
+        taken: Json = answer.json()
+        return taken
+
+    def call(self, call_id: str) -> Json:
+        """Plain HTTP: GET /v2/get-call/..., with the evidence that the SDK's type does not have."""
+        answer = self._http.get(f"/v2/get-call/{call_id}")
+        answer.raise_for_status()
+        call: Json = answer.json()
+        return call
+
     def history(self, contact_id: str, field_name: str) -> list[Json]:
         """Plain HTTP: GET /explain-contact-field/..., the ledger of a field; oldest first."""
         answer = self._http.get(f"/explain-contact-field/{contact_id}/{field_name}")

@@ -68,6 +68,7 @@ def _started(directory: Path, report: Report) -> System:
     rows = [
         ("PostgreSQL", f"embedded, port {system.database.port}"),
         *((f"sandbox {TITLES[name]}", url) for name, url in system.crm_urls.items()),
+        ("emulated model", system.processes.model_url),
         ("API server", system.server_url),
         ("worker", f"process {system.processes.pids['worker']}"),
     ]
@@ -110,7 +111,7 @@ def _summed_up(failed: Sequence[Account], report: Report) -> int:
         )
     )
     report.note(
-        "Contacts came in from both CRMs, two calls, a chat and a late call enriched them, every change went\n"
+        "Contacts came in from both CRMs; calls, a chat and a transcript enriched them; every change went\n"
         "back, each conversation was logged once, and no edit of a rep was lost."
     )
     return _OK

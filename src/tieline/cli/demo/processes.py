@@ -25,9 +25,13 @@ class ProcessError(Exception):
 
 @dataclass
 class Processes:
-    """Tieline's programs in a data directory. Nothing of the surrounding environment's settings reaches them."""
+    """Tieline's programs in a data directory. Nothing of the surrounding environment's settings reaches them.
+
+    `model_url`: the emulated model that analyses transcripts, if there is one.
+    """
 
     directory: Path
+    model_url: str = ""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -38,7 +42,12 @@ class Processes:
             for name, value in os.environ.items()
             if not name.startswith("TIELINE_") and name != "DATABASE_URL"
         }
-        return {**kept, "TIELINE_DATA_DIR": str(self.directory), "TIELINE_SANDBOX_MODE": "true"}
+        model = {
+            "TIELINE_ANALYSIS_MODEL": "sandbox-rules",
+            "TIELINE_ANALYSIS_MODEL_BASE_URL": f"{self.model_url}/v1",
+        }
+        own = {"TIELINE_DATA_DIR": str(self.directory), "TIELINE_SANDBOX_MODE": "true"}
+        return {**kept, **own, **(model if self.model_url else {})}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -55,7 +64,7 @@ class Processes:
             )  # fmt: skip
 
     def start_sandbox(self, telling: Telling, *options: str) -> dict[str, str]:
-        """Both sandbox CRMs in one process; their addresses by CRM."""
+        """Both sandbox CRMs in one process, and with `--model` the emulated model; their addresses by name."""
         self.start("sandbox", "sandbox", "--port", "0", *options)
 
         def urls() -> dict[str, str]:
@@ -63,7 +72,7 @@ class Processes:
             return {line["crm"]: line["url"] for line in lines}
 
         return until(
-            "the sandbox CRMs to listen", urls, lambda found: len(found) == 2,
+            "the sandbox CRMs to listen", urls, lambda found: len(found) == 2 + ("--model" in options),
             telling=telling, deadline_s=_STARTS_WITHIN_S,
         )  # fmt: skip
 

@@ -29,6 +29,14 @@ ANALYSIS_MAPPINGS: Sequence[dict[str, str]] = (
     {"analysis_data_name": "email", "field_name": "email", "update_mode": "fill_if_empty"},
 )  # fmt: skip
 
+ANALYSIS_FIELDS: Sequence[dict[str, Any]] = (
+    {"type": "enum", "name": "lead_qualification_status", "description": "How far the lead has come.",
+     "choices": STATUSES},
+    {"type": "string", "name": "customer_notes", "description": "What the agent should know next time.",
+     "examples": ["Send the invoice to the warehouse"]},
+    {"type": "email", "name": "email", "description": "Their address."},
+)  # fmt: skip
+
 CRM_NAMES: Mapping[str, Mapping[str, str]] = {
     "salesforce": {
         "phone_number": "Phone", "first_name": "FirstName", "last_name": "LastName", "lead_status": "Lead_Status__c",

@@ -46,8 +46,10 @@ class System:
         return cls(Processes(directory), settings, start_embedded(settings))
 
     def start(self, telling: Telling, *sandbox_options: str) -> None:
-        """The CRMs, the API server and one worker, each a process of its own."""
-        self.crm_urls = self.processes.start_sandbox(telling, *sandbox_options)
+        """The CRMs with the emulated model, the API server and one worker, each a process of its own."""
+        urls = self.processes.start_sandbox(telling, "--model", *sandbox_options)
+        self.processes.model_url = urls.pop("model")
+        self.crm_urls = urls
         self.server_url = self.processes.start_server(telling)
         self.processes.start_worker("worker", telling)
 

@@ -10,7 +10,7 @@ from typing import Any
 from tieline.cli.demo.agent import Talk, talk
 from tieline.cli.demo.client import values_of
 from tieline.cli.demo.report import changes
-from tieline.cli.demo.seen import FIRST_NOTE, Seen
+from tieline.cli.demo.seen import FIRST_NOTE
 from tieline.cli.demo.setting import (
     ANALYSIS_MAPPINGS,
     CREDENTIALS,
@@ -18,6 +18,7 @@ from tieline.cli.demo.setting import (
     NUMBER,
     sync_mappings,
 )
+from tieline.cli.demo.transcripts import Transcripts
 from tieline.cli.demo.waiting import until
 
 FAIR = "Met her at the Denver fair."
@@ -29,7 +30,7 @@ ALICE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-class Walk(Seen):
+class Walk(Transcripts):
     """One account's walk."""
 
     def all_steps(self) -> None:
@@ -41,6 +42,7 @@ class Walk(Seen):
         self.rep_edits_before_a_call()
         self.second_call_comes_in_twice()
         self.chat()
+        self.transcript_alone()
         self.person_edits()
         self.rep_edits_before_the_push()
         self.all_is_at_rest()
