@@ -9,10 +9,13 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Protocol, Self
 
+from eval.field_engines import FlowExtraction
 from eval.running import FieldEngine
 from eval.small_model import DIRECTORY, NAME, Served, installed, serve
+from tieline.bootstrap import model_spec
 from tieline.config import SettingsError, load
 from tieline.domain.facts import MergeStrategy
+from tieline.llm.extractor import model_extractor
 from tieline.llm.merge_model import merge_model
 from tieline.llm.models import ModelSpec
 from tieline.llm.offline import OfflineModel
@@ -20,6 +23,9 @@ from tieline.ports.llm import MergeModel, ModelUse
 
 NAMES = ("none", "small", "configured")
 _SLOW_S = 120.0
+_SHORT = 512
+# What the packaged model can read beside the instructions and its answer.
+SMALL_PART_TOKENS = 1_500
 
 
 class Engine(Protocol):
@@ -72,9 +78,10 @@ class Endpoint:
 
     strategies = (MergeStrategy.FACTS, MergeStrategy.REWRITE)
 
-    def __init__(self, name: str, specs: dict[ModelUse, ModelSpec]) -> None:
+    def __init__(self, name: str, specs: dict[ModelUse, ModelSpec], part_tokens: int) -> None:
         self.name = name
         self._specs = specs
+        self._part_tokens = part_tokens
 
     def merge_model(self) -> MergeModel:
         """The model that the specification for merges names."""
@@ -82,7 +89,9 @@ class Endpoint:
 
     def field_engine(self) -> FieldEngine | None:
         """The model that the specification for analysis names."""
-        return None
+        if (spec := self._specs.get(ModelUse.ANALYSIS)) is None:
+            return None
+        return FlowExtraction(model_extractor(spec), part_tokens=self._part_tokens)
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +104,7 @@ class Packaged(Endpoint):
     """The packaged small model, in a process of its own."""
 
     def __init__(self, server: AbstractContextManager[Served]) -> None:
-        super().__init__(NAME, {})
+        super().__init__(NAME, {}, SMALL_PART_TOKENS)
         self._server = server
         self._stack = ExitStack()
 
@@ -109,8 +118,10 @@ class Packaged(Endpoint):
 
 
 def small_spec(use: ModelUse, served: Served) -> ModelSpec:
-    """How the packaged model is asked: its server answers 500 to a JSON schema, and its JSON mode works."""
-    return ModelSpec(use, served.model, base_url=served.base_url, timeout_s=_SLOW_S, output="json")
+    """How the packaged model is asked. Without a grammar it rambles in blanks; its answers are short or of no use."""
+    return ModelSpec(
+        use, served.model, base_url=served.base_url, timeout_s=_SLOW_S, output="grammar", answer_tokens=_SHORT
+    )
 
 
 def engines(named: Sequence[str] | None) -> Iterator[Engine]:
@@ -126,16 +137,9 @@ def engines(named: Sequence[str] | None) -> Iterator[Engine]:
 
 def _configured() -> Engine:
     settings = load({}, os.environ)
-    if settings.model is None:
+    specs = {use: spec for use in ModelUse if (spec := model_spec(settings, use)) is not None}
+    if ModelUse.MERGE not in specs:
         raise SettingsError(
             "No model is configured: set TIELINE_MODEL, and TIELINE_MODEL_BASE_URL for your own."
         )
-    key = settings.model_api_key
-    specs = {
-        use: ModelSpec(
-            use, settings.model, base_url=settings.model_base_url,
-            api_key=key.get_secret_value() if key else None, timeout_s=settings.model_timeout_s,
-        )
-        for use in ModelUse
-    }  # fmt: skip
-    return Endpoint(settings.model, specs)
+    return Endpoint(specs[ModelUse.MERGE].model, specs, settings.model_part_tokens)

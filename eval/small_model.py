@@ -40,7 +40,7 @@ def installed(directory: Path = DIRECTORY) -> bool:
 
 
 @contextmanager
-def serve(directory: Path = DIRECTORY, *, context: int = CONTEXT, threads: int = 2) -> Iterator[Served]:
+def serve(directory: Path = DIRECTORY, *, context: int = CONTEXT, threads: int = 1) -> Iterator[Served]:
     """The model at a free port, until the context ends. Raises NotInstalledError."""
     python, weights = directory / "bin/python", next(directory.rglob("*.gguf"), None)
     if not python.exists() or weights is None:
