@@ -88,7 +88,9 @@ def look_at(
     by_us = own_user_id is not None and record.modified_by == own_user_id
     # The last known stamp is our write's own only while nobody has read the record since, not even a part of it.
     write_is_latest = link.confirmed_write_ms > 0 and link.confirmed_write_ms >= link.read_ms
-    own_echo = by_us or (write_is_latest and record.modified_ms == stamp_ms)
+    # A CRM that stamps in seconds may give somebody else's edit that very stamp, but it says whose it is.
+    by_other = own_user_id is not None and record.modified_by is not None and not by_us
+    own_echo = by_us or (write_is_latest and record.modified_ms == stamp_ms and not by_other)
     looker = _Looker(board, link, record, source, own_echo, read_ms - IN_FLIGHT_LASTS_MS)
     for pair in pairs:
         looker.at(pair)

@@ -60,6 +60,7 @@ class Memory:
     ids: "itertools.count[int]" = field(default_factory=itertools.count)
     clock: int = 100
     extra: tuple[Pair, ...] = ()
+    own_user_id: str | None = None
 
     def new_id(self) -> str:
         return f"c{next(self.ids)}"
@@ -85,7 +86,9 @@ class Memory:
     def read(self, records: Sequence[RemoteRecord], *, first: bool = False, fresh: bool = False) -> Changeset:
         """One page."""
         self.clock += 1
-        rules = InboundRules(mapping(*self.extra), TENANT, "US", self.clock, first_read=first, fresh=fresh)
+        rules = InboundRules(
+            mapping(*self.extra), TENANT, "US", self.clock, self.own_user_id, first_read=first, fresh=fresh
+        )
         plan = plan_inbound(records, self.known(), rules, self.new_id)
         self.apply(plan.changeset)
         return plan.changeset

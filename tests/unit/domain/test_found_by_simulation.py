@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from tests.unit.domain.memory import TENANT, Memory, mapping, record
 
 from tieline.domain.changes import Base, PairState, Sent, confirmed
@@ -226,3 +227,21 @@ def test_an_index_that_lags_is_not_believed_about_a_record_that_was_read_since()
     memory.apply(plan.changeset)
     assert memory.by_number(N1).values["colour"] == "late"
     assert memory.links["r1"].needs_read
+
+
+@pytest.mark.parametrize(("editor", "value"), [("rep", "reps"), ("us", "newer"), (None, "newer")])
+def test_an_edit_of_the_same_second_as_our_write_is_news_if_somebody_else_made_it(
+    editor: str | None, value: str
+) -> None:
+    memory = Memory(own_user_id="us")
+    memory.read([record("r1", N1, Colour="old", modified=10)], first=True)
+    contact = memory.by_number(N1)
+    written = {"colour|Colour": PairState(Base("ours", "ours", unseen=True))}
+    memory.links["r1"] = replace(memory.links["r1"], pairs=written, confirmed_write_ms=memory.clock)
+    memory.contacts[contact.contact_id] = replace(
+        contact,
+        values={**contact.values, "colour": "newer"},
+        sources={**contact.sources, "colour": Source(SourceKind.PERSON, 5)},
+    )
+    memory.read([replace(record("r1", N1, Colour="reps", modified=10), modified_by=editor)])
+    assert memory.by_number(N1).values["colour"] == value
