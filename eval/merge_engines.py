@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from eval.merge_scores import Outcome
 from tieline.domain.facts import Contribution, Judgement, MergeStrategy, Moment, Relation, Said, Tie
 from tieline.domain.merging_facts import When, question
-from tieline.domain.merging_notes import MergeNeeded, merge_note
+from tieline.domain.merging_notes import Answer, MergeNeeded, merge_note
 from tieline.domain.statements import compare_key, pieces
 from tieline.flows.merging import NoteMerging
 from tieline.ports.llm import MergeModel
@@ -45,11 +45,21 @@ class MergeEngine:
             merged.text,
             "rewrite" if written else "facts",
             record_of(contribution),
-            _asked_for(asked, answered.answer.judgements) if written else judged_of(asked, contribution),
+            _judged(asked, answered.answer, contribution, written=written),
             answered.usage,
             answered.answer.remark,
         )
         return outcome, contribution
+
+
+def _judged(
+    asked: Asked, answer: Answer, contribution: Contribution, *, written: bool
+) -> dict[str, Judgement]:
+    """Without an answer of the model only what code saw by itself has been judged."""
+    if question(asked.old, asked.new).asked and not answer.judgements:
+        same = {compare_key(tie.statement) for tie in contribution.same}
+        return {key: one for key, one in judged_of(asked, contribution).items() if key in same}
+    return _asked_for(asked, answer.judgements) if written else judged_of(asked, contribution)
 
 
 def record_of(contribution: Contribution) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def _merges(scores: Sequence[MergeScore]) -> dict[str, Any]:
         "superseded": ended - stale,
         "invented": _sum(scores, lambda s: len(s.invented)),
         "duplicates": _sum(scores, lambda s: s.duplicates),
-        "judged": right + _sum(scores, lambda s: len(s.judged_wrong)),
+        "judged": _sum(scores, lambda s: len(s.case.labels)),
         "judged_right": right,
         "length": round(_mean([score.length for score in scores]), 3),
         "rewritten": sum(score.outcome.strategy == "rewrite" for score in scores),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # What an endpoint answers that knows no `response_format` of type `json_schema`, or fails over it.
 _TAKES_NO_SCHEMA = frozenset({400, 422, 500, 501})
 
+_MOST_LISTED = 200
+
 
 class Asker:
     """A model for one use. One request a question: no tools, no memory, no second try, but for one thing: whether an
@@ -106,7 +108,9 @@ class Asker:
             temperature=0.0, max_tokens=self._spec.answer_tokens, timeout=self._spec.timeout_s
         )
         if schema is not None and mode == "grammar":
-            settings["extra_body"] = {"response_format": {"type": "json_object", "schema": dict(schema)}}
+            settings["extra_body"] = {
+                "response_format": {"type": "json_object", "schema": _for_grammars(schema)}
+            }
         agent: Agent[None, Any] = Agent(
             self._model,
             output_type=str if schema is None else _output(mode, schema),
@@ -171,3 +175,15 @@ def _output(mode: OutputMode, schema: Mapping[str, Any]) -> Any:
             return ToolOutput(wanted, name="answer")
         case _:
             return PromptedOutput(wanted, name="answer")
+
+
+def _for_grammars(schema: Any) -> Any:
+    """Whole numbers within bounds as lists of them, which is what makers of grammars understand."""
+    if isinstance(schema, list):
+        return [_for_grammars(one) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if schema.get("type") == "integer" and low is not None and high is not None and high - low < _MOST_LISTED:
+        return {"enum": list(range(low, high + 1))}
+    return {name: _for_grammars(value) for name, value in schema.items()}

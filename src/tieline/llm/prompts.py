@@ -103,15 +103,14 @@ def classify_prompt(request: ClassifyRequest) -> Prompt:
         "old": _numbered(request.old),
         "new": _numbered(request.new),
     }
-    number = {"type": "integer"}
+    count = len(request.new)
     judgement = closed_object(
         {
-            "new": number,
+            "new": _below(count),
             "relation": {"type": "string", "enum": list(RELATIONS)},
-            "of": {"type": "array", "items": number},
+            "of": {"type": "array", "items": _below(len(request.old))},
         }
     )
-    count = len(request.new)
     listed = {"type": "array", "items": judgement, "minItems": count, "maxItems": count}
     return Prompt(CLASSIFY, data, closed_object({"judgements": listed}))
 
@@ -159,6 +158,11 @@ def _asked(asked: AskedField, key: str) -> dict[str, Any]:
 
 def _numbered(statements: Any) -> list[dict[str, Any]]:
     return [{"number": number, "statement": text} for number, text in enumerate(statements)]
+
+
+def _below(count: int) -> dict[str, Any]:
+    """A statement's number. No enum: not every provider has enums of numbers."""
+    return {"type": "integer", "minimum": 0, "maximum": max(count - 1, 0)}
 
 
 def closed_object(members: Mapping[str, Any]) -> dict[str, Any]:

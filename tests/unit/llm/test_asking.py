@@ -105,10 +105,11 @@ async def test_structured_output_is_asked_for_as_the_endpoint_allows(
 
 async def test_a_grammar_is_asked_for_with_the_schema_beside_the_json_mode() -> None:
     async with server.endpoint(server.openai_answer('{"n": 3}')) as (url, received):
-        await Asker.at(spec(url, output="grammar", answer_tokens=77)).structured("x", {}, SCHEMA)
+        bounded = closed_object({"n": {"type": "integer", "minimum": 1, "maximum": 3}})
+        await Asker.at(spec(url, output="grammar", answer_tokens=77)).structured("x", {}, bounded)
     sent = server.sent_json(received[0])
     assert sent["response_format"]["type"] == "json_object"
-    assert sent["response_format"]["schema"]["properties"] == SCHEMA["properties"]
+    assert sent["response_format"]["schema"]["properties"] == {"n": {"enum": [1, 2, 3]}}
     assert sent["max_tokens"] == 77
 
 
