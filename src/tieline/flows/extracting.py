@@ -6,29 +6,19 @@ nothing fails: the conversations wait, and one notice says so.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tieline.domain.changeset import Changeset, IssueNote
-from tieline.domain.extraction.checking import CheckedPart, Checker
-from tieline.domain.extraction.definition import AnalysisDefinition, AnalysisField
+from tieline.domain.extraction.definition import AnalysisDefinition
 from tieline.domain.extraction.moments import Setting
-from tieline.domain.extraction.parts import Part, TooLongError, combine, outcome, split
+from tieline.domain.extraction.parts import TooLongError, outcome
 from tieline.domain.instants import zone
+from tieline.flows.transcripts import TranscriptReader
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.extracting import ExtractedAnalysis, ExtractionStore, ExtractionTask
 from tieline.ports.jobs import Wake, WakeKind
-from tieline.ports.llm import (
-    AskedField,
-    Extraction,
-    Extractor,
-    ExtractRequest,
-    LlmError,
-    LlmRefusedError,
-    LlmUnavailableError,
-    Usage,
-)
+from tieline.ports.llm import Extractor, LlmRefusedError, LlmUnavailableError, Usage
 from tieline.ports.store import Origin
 from tieline.ports.work import UsageRow
 
@@ -139,7 +129,11 @@ class ExtractingFlow:
         if definition is None or fields is None:
             return None
         setting = await self._setting(task, definition)
-        checked = await self._read(work, extractor, fields, setting)
+        reader = TranscriptReader(
+            extractor, setting, self._part_tokens, str(task.conversation.direction or ""),
+            lambda: self._keep(work), work.uses,
+        )  # fmt: skip
+        checked = await reader.read(task.transcript, fields)
         found = outcome(task.kind, fields, checked)
         # What the platform did tell stays; a person who asks for another run wants ours.
         told = {} if task.rerun else dict(task.platform_analysis or {})
@@ -156,61 +150,12 @@ class ExtractingFlow:
         where = zone(definition.time_zone or place.time_zone)
         return Setting(began.astimezone(where), definition.default_country or place.country)
 
-    async def _read(
-        self, work: _Work, extractor: Extractor, fields: Sequence[AnalysisField], setting: Setting
-    ) -> CheckedPart:
-        parts = split(work.task.transcript, self._part_tokens)
-        if len(parts) == 1:
-            return await self._part(work, extractor, fields, setting, parts, 0)
-        over_all = [one for one in fields if one.preset and one.name != "in_voicemail"]
-        summaries = [one for one in over_all if one.name.endswith("_summary")]
-        stated = [one for one in fields if not one.preset]
-        voicemail = [one for one in fields if one.name == "in_voicemail"]
-        read: list[CheckedPart] = []
-        for place in range(len(parts)):
-            wanted = [*stated, *summaries, *(voicemail if place == 0 else [])]
-            read.append(await self._part(work, extractor, wanted, setting, parts, place))
-        told = [
-            str(part.values[one.name].value) for part in read for one in summaries if one.name in part.values
-        ]
-        text = "\n".join(f"Part {number}: {summary}" for number, summary in enumerate(told, 1))
-        asked = ExtractRequest(
-            text, [_asked(one) for one in over_all], setting.began, _direction(work.task), (0, len(parts))
-        )
-        answers = await self._ask(work, extractor, asked)
-        whole = Checker(text, setting).check(over_all, answers.found)
-        return combine(fields, [*(_without(part, over_all) for part in read), whole])
-
-    async def _part(
-        self, work: _Work, extractor: Extractor, fields: Sequence[AnalysisField], setting: Setting,
-        parts: Sequence[Part], place: int,
-    ) -> CheckedPart:  # fmt: skip
-        part = parts[place]
-        text = work.task.transcript[part.start : part.end]
-        asked = ExtractRequest(
-            text,
-            [_asked(one) for one in fields],
-            setting.began,
-            _direction(work.task),
-            (place + 1, len(parts)),
-        )
-        answers = await self._ask(work, extractor, asked)
-        return Checker(text, setting, offset=part.start).check(fields, answers.found)
-
-    async def _ask(self, work: _Work, extractor: Extractor, request: ExtractRequest) -> Extraction:
-        if work.uses:
-            async with self._store.transaction() as uow:
-                until = self._clock.now() + CLAIM_LASTS
-                if not await self._store.keep(uow, work.task.key, work.token, until):
-                    raise _ClaimLostError
-        try:
-            answer = await extractor.extract(request)
-        except LlmError as error:
-            if error.usage is not None:
-                work.uses.append(error.usage)
-            raise
-        work.uses.append(answer.usage)
-        return answer
+    async def _keep(self, work: _Work) -> None:
+        """Holds on to the claim while a long transcript is read. Raises _ClaimLostError."""
+        async with self._store.transaction() as uow:
+            until = self._clock.now() + CLAIM_LASTS
+            if not await self._store.keep(uow, work.task.key, work.token, until):
+                raise _ClaimLostError
 
     # failures
 
@@ -252,29 +197,6 @@ def _again_at(error: Exception, attempts: int, now: datetime) -> datetime | None
             return None
         case _:
             return now + timedelta(seconds=2.0**attempts) if attempts < MAX_BAD_ANSWERS else None
-
-
-def _asked(one: AnalysisField) -> AskedField:
-    return AskedField(
-        one.name,
-        one.type.value,
-        one.description,
-        one.examples,
-        one.choices,
-        one.required,
-        one.condition,
-        one.preset,
-    )
-
-
-def _direction(task: ExtractionTask) -> str:
-    return str(task.conversation.direction or "")
-
-
-def _without(part: CheckedPart, fields: Sequence[AnalysisField]) -> CheckedPart:
-    names = {one.name for one in fields}
-    kept = {name: one for name, one in part.values.items() if name not in names}
-    return replace(part, values=kept)
 
 
 def _cause(task: ExtractionTask) -> str:
