@@ -349,7 +349,7 @@ create table llm_usage (
 create index llm_usage_time on llm_usage (org_id, recorded_at);
 create index llm_usage_conversation on llm_usage (org_id, platform, conversation_id) where conversation_id is not null;
 
--- What models answered, by a hash of use, engine, prompt version and all that was asked.
+-- What models answered, by a hash of use, engine, prompt version and all that was asked. Kept for 30 days.
 create table llm_answer (
     org_id text not null references organisation,
     key text not null,
@@ -358,6 +358,7 @@ create table llm_answer (
     created_at timestamptz not null default now(),
     primary key (org_id, key)
 );
+create index llm_answer_age on llm_answer (org_id, created_at);
 
 create table activity (
     org_id text not null references organisation,
