@@ -3,6 +3,7 @@ who dictate instructions to a model that obeys them, and what the ledger tells o
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -78,7 +79,7 @@ class Office:
     def previewing(self) -> Previewing:
         return Previewing(self.world.store, self.organisations, self.model, self.answers)
 
-    async def call(self, name: str, *, evidence: Any = None, **analysis: Any) -> None:
+    async def call(self, name: str, *, evidence: Any = None, earlier_s: float = 0, **analysis: Any) -> None:
         """A call that ended and was analysed; nobody has looked at it yet."""
         self.world.clock.advance(60)
         await self.world.run(
@@ -86,7 +87,7 @@ class Office:
             " status, ended_at, analysis, analysis_version, analysis_origin, evidence, due_at, successful, agent_id)"
             " values (%s, 'retell', %s, 'call', 'inbound', %s, '+14155550199', 'analyzed', %s, %s, 'v1', %s, %s, %s,"
             " true, 'agent_a')",
-            self.org, name, NUMBER, self.world.clock.now(), Jsonb(analysis),
+            self.org, name, NUMBER, self.world.clock.now() - timedelta(seconds=earlier_s), Jsonb(analysis),
             Jsonb({"engine": "finder", "prompt_version": "analysis-1"}) if evidence else None,
             Jsonb(evidence) if evidence else None, self.world.clock.now(),
         )  # fmt: skip
@@ -159,6 +160,26 @@ async def test_the_ledger_tells_what_a_merge_rests_on_and_what_went(office: Offi
     }  # fmt: skip
     (used,) = await office.world.rows("select conversation_id, requests, input_tokens from llm_usage")
     assert (used["conversation_id"], used["requests"], used["input_tokens"]) == ("call_2", 1, 100)
+
+
+async def test_calls_of_one_day_stand_in_the_order_of_their_ends_and_share_what_both_said(
+    office: Office,
+) -> None:
+    await office.map(MERGE, mapping("points", "score", "latest"))
+    await office.call("call_late", said="Second. Shared.", points=2)
+    await office.analyse()
+    await office.call("call_early", said="First. Shared.", points=1, earlier_s=120)
+    await office.analyse()
+    day = office.world.clock.now().date().isoformat()
+    assert await office.note() == f"{day}: First. Shared.\n{day}: Second."
+    assert (await office.contact())["custom_fields"]["score"] == 2
+    await office.world.run(
+        "update conversation set analysis = %s, analysis_version = 'v2', due_at = %s"
+        " where conversation_id = 'call_early'",
+        Jsonb({"said": "Corrected.", "points": 1}), office.world.clock.now(),
+    )  # fmt: skip
+    await office.analyse()
+    assert await office.note() == f"{day}: Corrected.\n{day}: Shared.\n{day}: Second."
 
 
 async def test_a_preview_writes_nothing_and_the_run_has_its_answer(office: Office) -> None:

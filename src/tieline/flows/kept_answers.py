@@ -11,7 +11,6 @@ from tieline.ports.answers import Answers
 from tieline.ports.llm import (
     Classified,
     ClassifyRequest,
-    LlmError,
     MergeModel,
     ModelUse,
     RewriteRequest,
@@ -20,18 +19,16 @@ from tieline.ports.llm import (
 )
 
 
-class NotAskedError(LlmError):
-    """Nobody was to be asked, and no answer is kept."""
-
-
 class KeptAnswers:
-    """`MergeModel` of one organisation in front of another one. With `ask` False only kept answers are given."""
+    """`MergeModel` of one organisation in front of another one."""
 
-    def __init__(self, model: MergeModel, answers: Answers, org_id: str, *, ask: bool = True) -> None:
+    def __init__(
+        self, model: MergeModel, answers: Answers, org_id: str, *, use: ModelUse = ModelUse.MERGE
+    ) -> None:
         self._model = model
         self._answers = answers
         self._org_id = org_id
-        self._ask = ask
+        self._use = use
 
     @property
     def engine(self) -> str:
@@ -52,7 +49,6 @@ class KeptAnswers:
         known = await self._answers.kept(self._org_id, key)
         if known is not None:
             return Classified(tuple(_judgement(one) for one in known["judgements"]), self._nothing())
-        self._may_ask()
         made = await self._model.classify(request)
         judged = [{"relation": one.relation.value, "of": list(one.of)} for one in made.judgements]
         await self._answers.keep(self._org_id, key, self.engine, {"judgements": judged})
@@ -68,22 +64,17 @@ class KeptAnswers:
         known = await self._answers.kept(self._org_id, key)
         if known is not None:
             return Rewritten(known["text"], self._nothing())
-        self._may_ask()
         made = await self._model.rewrite(request)
         await self._answers.keep(self._org_id, key, self.engine, {"text": made.text})
         return made
 
     def _key(self, what: str, asked: list[Any]) -> str:
-        whole = [ModelUse.MERGE.value, what, self.engine, self.prompt_version, asked]
+        whole = [self._use.value, what, self.engine, self.prompt_version, asked]
         return hashlib.sha256(json.dumps(whole, ensure_ascii=True).encode()).hexdigest()
-
-    def _may_ask(self) -> None:
-        if not self._ask:
-            raise NotAskedError("No model was asked.")
 
     def _nothing(self) -> Usage:
         """A kept answer costs nothing again."""
-        return Usage(ModelUse.MERGE, self.engine, self.prompt_version)
+        return Usage(self._use, self.engine, self.prompt_version)
 
 
 def _judgement(raw: Mapping[str, Any]) -> Judgement:
