@@ -65,6 +65,7 @@ create table crm_config (
     contact_columns_order jsonb not null default '[]',
     contact_tags jsonb not null default '[]',
     contact_memory_update_prompt text,
+    contact_memory_enabled boolean not null default false, -- conversations add to their contact's memory when they end
     last_sync_at timestamptz
 );
 
@@ -422,7 +423,8 @@ create table run (
     run_id text not null,
     app_id text,
     kind text not null check (kind in ('inbound', 'outbound', 'creating', 'activity', 'analysis', 'removals',
-        'audit', 'calculated')),                -- 'calculated': an audit of calculated fields alone
+        'audit', 'calculated',                  -- 'calculated': an audit of calculated fields alone
+        'backfill')),                           -- of the organisation, without an app
     full_read boolean not null default false,
     status text not null check (status in ('queued', 'running', 'succeeded', 'failed', 'braked')),
     triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook',
@@ -443,9 +445,20 @@ create table run (
 create unique index run_one_inbound on run (org_id, app_id) where kind = 'inbound' and status in ('queued', 'running');
 create unique index run_one_audit on run (org_id, app_id)
     where kind in ('audit', 'calculated') and status in ('queued', 'running');
+create unique index run_one_backfill on run (org_id) where kind = 'backfill' and status in ('queued', 'running');
 create index run_audits on run (org_id, app_id, created_at) where kind in ('audit', 'calculated');
 create index run_recent on run (org_id, created_at desc);
 create index run_open on run (status, not_before) where status in ('queued', 'running');
+
+-- What a backfill is to do, and where it stands. Saved in the transaction of the contact that it belongs to.
+create table backfill (
+    org_id text not null references organisation,
+    run_id text not null,
+    request jsonb not null,                    -- {"fields", "agents", "start"}, see domain.backfill
+    last_contact_id text not null default '',  -- all contacts up to this one are done
+    extraction_wanted boolean not null default false, -- what has no analysis yet was given to the extraction
+    primary key (org_id, run_id)
+);
 
 -- Where the brake stopped an app, and what a person said to it. A row that has ended is history.
 create table brake (
