@@ -8,6 +8,7 @@ separated by `;`: `compound=X`, `info=X` (extraTypeInfo), `ref=A,B>Relation`, `n
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 
 from tieline.sandbox.kernel.values import JsonObject
 from tieline.sandbox.salesforce.formats import moment_of, stamp
@@ -220,7 +221,9 @@ def parse_table(text: str) -> Iterator[Field]:
             yield parse_line(line)
 
 
+@lru_cache(maxsize=1000)
 def parse_line(line: str) -> Field:
+    """One field. The same few lines are read for every organisation that a test or a simulation makes."""
     parts = [part.strip() for part in line.split("|")]
     name, label, kind, flags = parts[:4]
     kind, _, length = kind.partition("(")

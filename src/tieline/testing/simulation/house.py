@@ -115,7 +115,10 @@ class House:
     @property
     def org(self) -> setting.Organisation:
         """The organisation."""
-        return replace(self._org, app_id=self.memory.linked_apps.get(setting.ORG))
+        linked = self.memory.linked_apps.get(setting.ORG)
+        if linked != self._org.app_id:
+            self._org = replace(self._org, app_id=linked)
+        return self._org
 
     @property
     def linked_app(self) -> AppConfig | None:
