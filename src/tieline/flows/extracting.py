@@ -134,15 +134,14 @@ class ExtractingFlow:
             lambda: self._keep(work), work.uses,
         )  # fmt: skip
         checked = await reader.read(task.transcript, fields)
-        found = outcome(task.kind, fields, checked)
         # What the platform did tell stays; a person who asks for another run wants ours.
-        told = {} if task.rerun else dict(task.platform_analysis or {})
+        found = outcome(task.kind, fields, checked, {} if task.rerun else task.platform_analysis or {})
         origin = {
             "engine": extractor.engine,
             "prompt_version": extractor.prompt_version,
             "dropped": dict(found.dropped),
         }
-        return ExtractedAnalysis({**found.analysis, **told}, found.evidence, origin)
+        return ExtractedAnalysis(found.analysis, found.evidence, origin)
 
     async def _setting(self, task: ExtractionTask, definition: AnalysisDefinition) -> Setting:
         place = await self._store.place(task.key.org_id)

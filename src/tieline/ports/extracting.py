@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from tieline.domain.extraction.definition import AnalysisDefinition
+from tieline.domain.extraction.definition import AnalysisDefinition, presets
 from tieline.ports.store import UnitOfWork
 from tieline.ports.work import Conversation, ConversationKey
 
@@ -38,8 +38,8 @@ class ExtractionTask:
 
     @property
     def told_by_platform(self) -> bool:
-        """Whether the platform analysed the conversation itself; a summary alone is no analysis."""
-        return bool(set(self.platform_analysis or ()) - {"call_summary", "chat_summary"})
+        """Whether the platform extracted anything itself; presets alone, which Retell always tells, are nothing."""
+        return bool(set(self.platform_analysis or ()) - {one.name for one in presets(self.kind)})
 
 
 @dataclass(frozen=True, slots=True)

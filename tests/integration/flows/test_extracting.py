@@ -113,7 +113,7 @@ class Desk:
 
     async def row(self, table: str = "conversation") -> dict[str, Any]:
         async with self.pool.connection() as connection:
-            found = await connection.execute(f"select * from {table} where conversation_id = 'c-1'")  # type: ignore[arg-type]
+            found = await connection.execute(f"select * from {table} where conversation_id = 'c-1'")
             return await found.fetchone() or {}
 
     async def issues(self) -> list[str]:
@@ -234,6 +234,33 @@ async def test_a_platforms_own_analysis_that_comes_first_is_taken_as_it_is(desk:
     assert desk.model.asked == []
     row = await desk.row()
     assert (row["analysis"], row["analysis_origin"], row["evidence"]) == ({"budget": 1}, None, None)
+
+
+async def test_presets_that_the_platform_told_go_before_ours_but_not_before_a_missing_required_field(
+    desk: Desk,
+) -> None:
+    await desk.define()
+    told = {"call_summary": "Theirs.", "call_successful": True, "user_sentiment": "Positive"}
+    report = replace(REPORT, platform="retell", status="analyzed", analysis=told, analysis_version="p")
+    await desk.intake.take(ORG, report, {})
+    assert await desk.run() == 1
+    row = await desk.row()
+    assert row["analysis"] == {**told, "budget": 5000, "next_call": "2026-11-24"}
+    desk.model.answer = {}
+    await desk.intake.take(ORG, replace(report, transcript=TEXT + "User: Bye.\n"), {})
+    assert await desk.run() == 1
+    row = await desk.row()
+    assert (row["analysis"], row["successful"]) == ({**told, "call_successful": False}, False)
+
+
+async def test_retells_own_analysis_is_waited_for(desk: Desk) -> None:
+    await desk.define()
+    await desk.intake.take(ORG, replace(REPORT, platform="retell"), {})
+    desk.clock.at = datetime.now(UTC) + timedelta(minutes=9)
+    assert await desk.run() == 0
+    desk.clock.advance(120)
+    assert await desk.run() == 1
+    assert (await desk.row())["analysis"]["budget"] == 5000
 
 
 async def test_ours_stays_when_a_report_is_repeated_and_goes_when_the_platform_tells_its_own(

@@ -5,6 +5,7 @@ No model decides between parts: the value that was said last stands, and that ot
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from tieline.domain.extraction.checking import Checked, CheckedPart
@@ -124,13 +125,23 @@ class Outcome:
     dropped: Mapping[str, str]
 
 
-def outcome(kind: str, fields: Sequence[AnalysisField], checked: CheckedPart) -> Outcome:
-    """The analysis of a `call` or a `chat`. Where a required field was not found, it was not successful."""
-    analysis = {f.name: checked.values[f.name].value for f in fields if f.name in checked.values}
+def outcome(
+    kind: str,
+    fields: Sequence[AnalysisField],
+    checked: CheckedPart,
+    told: Mapping[str, object] = MappingProxyType({}),
+) -> Outcome:
+    """The analysis of a `call` or a `chat`. Where a required field was not found, it was not successful.
+
+    `told`: what the platform said itself, which goes before what was found.
+    """
+    analysis = {f.name: checked.values[f.name].value for f in fields if f.name in checked.values} | dict(told)
     missing = [f.name for f in fields if f.required and not f.preset and f.name not in analysis]
     if missing:
         analysis[f"{kind}_successful"] = False
     evidence = {
-        name: one.evidence.as_json() for name, one in checked.values.items() if one.evidence is not None
+        name: one.evidence.as_json()
+        for name, one in checked.values.items()
+        if one.evidence is not None and name not in told
     }
     return Outcome(analysis, evidence, checked.dropped)
