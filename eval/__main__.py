@@ -51,10 +51,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--write", action="store_true", help="keep the figures and write docs/evaluation.md anew"
     )
-    options = parser.parse_args()
-    if options.write and (options.every != 1 or options.part or options.strategy):
-        parser.error("--write wants everything measured: not with --every, --part or --strategy")
-    return options
+    return parser.parse_args()
 
 
 async def _measured(options: argparse.Namespace) -> list[Report]:

@@ -14,8 +14,8 @@ from tieline.ports.llm import ClassifyRequest, ModelUse, RewriteRequest
 pytestmark = pytest.mark.usefixtures("loopback_models")
 
 # One of each kind of trouble; all of them are in `make eval`.
-CASES = tuple(case for case in merge_cases() if case.category not in ("very_long",))[::6]
-HOSTILE = tuple(case for case in merge_cases() if case.category == "injection")
+CASES = tuple(case for case in merge_cases() if case.category not in ("very_long",))[::14]
+HOSTILE = tuple(case for case in merge_cases() if case.category == "injection")[:4]
 
 
 def engine(served: Served, strategy: MergeStrategy) -> MergeEngine:
@@ -51,12 +51,10 @@ async def test_a_weak_model_loses_and_invents_nothing(served: Served, strategy: 
     scores = [await merged(by, case) for case in (*CASES, *HOSTILE)]
     assert [(one.case.id, one.lost, one.invented) for one in scores if one.lost or one.invented] == []
     assert any(one.outcome.judged for one in scores)
-
-
-async def test_what_a_weak_model_rewrites_passes_the_guard_or_is_not_used(served: Served) -> None:
-    by = engine(served, MergeStrategy.REWRITE)
-    outcomes = [(await merged(by, case)).outcome for case in CASES[:6]]
-    assert all(one.strategy == "rewrite" or one.fell_back for one in outcomes)
+    # What it wrote was let pass by the guard, or it is said why it was not used.
+    assert all(
+        one.outcome.fell_back or one.outcome.strategy == strategy or not one.outcome.usage for one in scores
+    )
 
 
 async def test_a_text_that_does_not_fit_the_model_is_kept_whole(served: Served) -> None:

@@ -104,10 +104,3 @@ def test_a_configured_model_must_be_configured(monkeypatch: pytest.MonkeyPatch) 
     for name in ("TIELINE_MODEL", "TIELINE_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     assert "set TIELINE_MODEL" in str(_called(monkeypatch, "--engine", "configured"))
-
-
-def test_half_a_measurement_is_not_written(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _called(monkeypatch, "--write", "--every", "5") == 2
-    assert "wants everything measured" in capsys.readouterr().err
