@@ -64,6 +64,9 @@ class Analysed:
 class AnalysisRules:
     """The settings: mappings, fields by name, the time zone for dates, policies of fields that come from the CRM, and
     the most characters that the CRM takes in a field that is written to it.
+
+    `replay`: past conversations are taken up in their order, as if their mappings had always been there;
+    `set_by_others` is then when (epoch ms) somebody else than a conversation last changed each field.
     """
 
     mappings: Sequence[AnalysisMapping]
@@ -71,6 +74,8 @@ class AnalysisRules:
     time_zone: str = "UTC"
     inbound_policies: Mapping[str, Policy] = field(default_factory=dict)
     caps: Mapping[str, int] = field(default_factory=dict)
+    replay: bool = False
+    set_by_others: Mapping[str, int] = field(default_factory=dict)
 
     def cap(self, mapping: AnalysisMapping) -> int:
         """The most characters of a text that this mapping writes."""

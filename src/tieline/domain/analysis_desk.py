@@ -20,6 +20,7 @@ from tieline.domain.facts import Contribution, Moment, Said
 from tieline.domain.fields import FieldSpec, Uncoercible
 from tieline.domain.mapping import Policy
 from tieline.domain.merging_notes import Answer, MergeNeeded
+from tieline.domain.update_modes import UpdateMode
 from tieline.domain.values import Value
 
 
@@ -93,8 +94,17 @@ class Desk:
     def newer(self, field_name: str) -> str:
         """Why the standing value outranks this conversation's, or '' if it does not."""
         source = self.source(field_name)
-        if source is None or source.ref == self.said.key or source.at_ms <= self.said.ended_ms:
+        return "" if source is None else self.outranked_by(source, field_name)
+
+    def outranked_by(self, source: Source, field_name: str) -> str:
+        """Why what that source said of the field outranks this conversation, or '' if it does not."""
+        if source.ref == self.said.key or source.at_ms < self.said.ended_ms:
             return ""
+        if source.at_ms == self.said.ended_ms:
+            # Of conversations that ended together the order is theirs, whichever is taken up first.
+            by_name = self.rules.replay and source.kind is SourceKind.CONVERSATION
+            if not by_name or source.ref < self.said.key:
+                return ""
         if source.kind is not SourceKind.CRM:
             return f"set after the conversation ended, by {source.kind.value} {source.ref}".rstrip()
         if source.from_ms is not None and source.from_ms >= self.said.ended_ms:
@@ -102,6 +112,25 @@ class Desk:
         if self.rules.inbound_policies.get(field_name, Policy.CRM_WINS) is Policy.TIELINE_WINS:
             return ""
         return "changed in the CRM at about the time of the conversation; the policy prefers the CRM"
+
+    def filled_too_soon(self, mapping: AnalysisMapping) -> bool:
+        """In a replay: whether the field was filled by a later conversation only because this one was not taken up."""
+        source, field_name = self.source(mapping.field_name), mapping.field_name
+        if not self.rules.replay or source is None or source.kind is not SourceKind.CONVERSATION:
+            return False
+        since = self.rules.set_by_others.get(field_name, -1)
+        filling = {
+            one.analysis_data_name
+            for one in self.rules.mappings
+            if one.field_name == field_name and one.update_mode is UpdateMode.FILL_IF_EMPTY
+        }
+        filled = [
+            moment
+            for moment, one in self.others(mapping)
+            if one.outcome == "set" and one.analysis_data_name in filling and moment.ms > since
+        ]
+        known = any(moment.ref == source.ref for moment in filled)
+        return known and since < self.said.ended_ms and all(moment > self.moment for moment in filled)
 
     def cause(self, kind: str, mapping: AnalysisMapping) -> str:
         """What makes two issues about this value the same one."""

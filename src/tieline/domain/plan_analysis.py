@@ -99,6 +99,7 @@ def _replace(
     source = desk.source(spec.name)
     own = source is not None and source.kind is SourceKind.CONVERSATION and source.ref == desk.said.key
     mine = own and earlier is not None and earlier.outcome == "set"
+    mine = mine or (mapping.update_mode is UpdateMode.FILL_IF_EMPTY and desk.filled_too_soon(mapping))
     if not replaces(mapping.update_mode, None if mine else desk.standing(spec.name), value):
         desk.remember(mapping, "kept", value)
         return
@@ -151,6 +152,10 @@ def _before_review(reviewed: Application) -> Application | None:
 
 def _do_not_call(desk: Desk, mapping: AnalysisMapping, spec: FieldSpec, value: Value) -> None:
     standing = desk.standing(spec.name)
+    if value is True and desk.rules.replay and (cleared := desk.newer(spec.name)):
+        desk.change(mapping, spec, True, LedgerOutcome.OVERRULED, cleared)
+        desk.remember(mapping, "overruled", True)
+        return
     if value is True and standing is not True:
         desk.change(mapping, spec, True, LedgerOutcome.SET, mapping.update_mode.value)
         desk.remember(mapping, "set", True)

@@ -22,13 +22,12 @@ def plan_combined(
     desk: Desk, mapping: AnalysisMapping, spec: FieldSpec, value: Value, earlier: Application | None
 ) -> None:
     """Takes this conversation's value among the candidates, in the place of what its earlier analysis said."""
-    outranked = desk.newer(spec.name)
-    source = desk.source(spec.name)
-    if outranked and source is not None and source.kind is not SourceKind.CONVERSATION:
+    given, floor = _floor(desk, mapping, spec, earlier)
+    outranked = "" if floor.kind is SourceKind.CONVERSATION else desk.outranked_by(floor, spec.name)
+    if outranked:
         desk.change(mapping, spec, value, LedgerOutcome.OVERRULED, outranked)
         desk.remember(mapping, "overruled", {"value": value})
         return
-    given, floor = _floor(desk, mapping, spec, earlier)
     candidates = [Candidate(given, Moment(min(floor.at_ms, desk.said.ended_ms)))]
     candidates += [one for one in _said(desk, mapping, spec) if one.moment.ms > floor.at_ms]
     candidates.append(Candidate(value, desk.moment))
