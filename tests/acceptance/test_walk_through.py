@@ -66,6 +66,8 @@ def test_an_organisation_made_on_the_command_line_works_with_the_running_server(
         )
     day, _, said = contact["custom_fields"]["customer_notes"].partition(": ")
     assert (len(day), said) == (len("2026-11-20"), "Likes the command line.")
+    previewed = json.loads(processes.command("mapping", "preview", "call_by_hand", "--org", org_id, "--json"))
+    assert [row["what"] for row in previewed] == ["applied already"]
     shown = json.loads(processes.command("contact", "show", "(415) 555-0142", "--org", org_id, "--json"))
     assert shown["contact_id"] == contact["contact_id"]
     with pytest.raises(ProcessError, match="ended with 3: There is no contact"):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from tieline.domain.statements import compare_key
+from tieline.domain.terms import is_relative
 
 
 class Relation(StrEnum):
@@ -59,6 +60,11 @@ class Fact:
     def dated(self) -> tuple[str, str]:
         """What it compares as when also the dates must agree."""
         return self.date, self.key
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What it is the same fact by: its words, and its day if they mean another time on another day."""
+        return (self.date if is_relative(self.statement) else ""), self.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from tieline.domain.facts import (
     moments,
 )
 from tieline.domain.statements import Piece, compare_key, join, pieces, render, split_date, undated_statements
-from tieline.domain.terms import adds_terms
+from tieline.domain.terms import adds_terms, is_relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +168,15 @@ class _Merger:
 
     def __post_init__(self) -> None:
         self.parts = pieces(self.old)
+        dated = [i for i, part in enumerate(self.parts) if part.date == self.when.date]
+        self.this_day = {self.parts[i].key: (i,) for i in dated}
 
     def take(self, statement: str, judgement: Judgement, *, exact: bool) -> None:
-        standing = [i for i in judgement.of if i not in self.gone]
+        # Of the same words on several days those of this day count first.
+        of = self.this_day.get(compare_key(statement), judgement.of) if exact else judgement.of
+        standing = [i for i in of if i not in self.gone]
         match judgement.relation if standing else Relation.NEW:
-            case Relation.SAME if exact or not self._vetoed(statement, standing):
+            case Relation.SAME if not self._vetoed(statement, standing, exact=exact):
                 self._same(statement, standing[0])
             case Relation.SUPERSEDES:
                 self._supersede(statement, standing)
@@ -196,9 +200,13 @@ class _Merger:
         overflowed = tuple(fact for fact in out if fact.dated not in mine)
         return Merged(fitted, self._contribution(said, added, own, overflowed))
 
-    def _vetoed(self, statement: str, of: Sequence[int]) -> bool:
-        """A model that takes another number or name for the same would lose it."""
-        return adds_terms(statement, [self.parts[i].text for i in of])
+    def _vetoed(self, statement: str, of: Sequence[int], *, exact: bool) -> bool:
+        """Another number or name is not the same, and neither is `tomorrow` on another day."""
+        old = [self.parts[i] for i in of]
+        quoted = split_date(statement)[0] in {part.date for part in old} - {""}
+        if is_relative(statement) and not quoted and all(part.date != self.when.date for part in old):
+            return True
+        return not exact and adds_terms(statement, [part.text for part in old])
 
     def _same(self, statement: str, of: int) -> None:
         part = self.parts[of]

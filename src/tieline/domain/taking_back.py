@@ -34,7 +34,7 @@ def take_back(text: str, mine: Contribution, others: Sequence[Said], cap: int, *
         gone |= line
     for fact in mine.added if line is None else ():
         index = _find(parts, fact, gone)
-        support = None if lines else _first_to_say(fact.key, others)
+        support = None if lines else _first_to_say(fact, others)
         if index is None or (support is not None and support.fact.dated == parts[index].dated):
             continue
         gone.add(index)
@@ -64,23 +64,25 @@ def _find(parts: Sequence[Piece], fact: Fact, gone: set[int]) -> int | None:
 def _said_later(parts: Sequence[Piece], fact: Fact) -> Iterator[int]:
     """Where a fact stands that comes back with an earlier date: it is one fact, from when it was first said."""
     for index, part in enumerate(parts):
-        if part.key == fact.key and part.date and (not fact.date or part.date > fact.date):
+        later = part.date and (not fact.date or part.date > fact.date)
+        if later and Fact(part.text, part.date).identity == fact.identity:
             yield index
 
 
-def _first_to_say(key: str, others: Sequence[Said]) -> _Support | None:
-    return min(_who_say(key, others), key=lambda one: one.moment, default=None)
+def _first_to_say(fact: Fact, others: Sequence[Said]) -> _Support | None:
+    return min(_who_say(fact, others), key=lambda one: one.moment, default=None)
 
 
-def _who_say(key: str, others: Sequence[Said]) -> Iterator[_Support]:
+def _who_say(wanted: Fact, others: Sequence[Said]) -> Iterator[_Support]:
     for other in others:
         said = other.contribution
         for fact in said.added:
-            if fact.key == key:
+            if fact.identity == wanted.identity:
                 yield _Support(other.moment, fact)
         for tie in said.same:
-            if key in (tie.of.key, compare_key(tie.statement)):
-                yield _Support(other.moment, Fact(tie.statement, said.date))
+            fact = Fact(tie.statement, said.date)
+            if wanted.identity in (tie.of.identity, fact.identity):
+                yield _Support(other.moment, fact)
 
 
 def _suppressed(mine: Contribution, others: Sequence[Said]) -> Iterator[_Support]:
@@ -109,11 +111,11 @@ def _first(known: Known, fact: Fact) -> Moment:
 
 def _placed(text: str, back: Iterable[_Support], others: Sequence[Said]) -> str:
     known = moments(others)
-    there = {piece.key for piece in pieces(text)}
-    missing: dict[str, _Support] = {}
+    there = {Fact(piece.text, piece.date).identity for piece in pieces(text)}
+    missing: dict[tuple[str, str], _Support] = {}
     for one in back:
-        if one.fact.key not in there:
-            missing.setdefault(one.fact.key, one)
+        if one.fact.identity not in there:
+            missing.setdefault(one.fact.identity, one)
     by_line = groupby(missing.values(), key=lambda one: (one.fact.date, one.moment))
     # Statements without a date go on top, where the oldest are: the last of them first.
     for (_, moment), found in sorted(((at, list(some)) for at, some in by_line), key=_last_undated_first):

@@ -40,6 +40,20 @@ _QUALIFIER_WORDS = """
     since instead except but already still yet anymore
 """
 
+_RELATIVE: Final = re.compile(
+    r"""\b(?: today | tomorrow | tonight | yesterday | (?:mon|tues|wednes|thurs|fri|satur|sun)day | ago
+    | (?:next|last|this|coming|past|following) \s (?:week|month|year|quarter|day|weekend|spring|summer|autumn|fall
+      |winter|time|morning|afternoon|evening|january|february|march|april|may|june|july|august|september|october
+      |november|december)
+    | (?:in|within) \s (?:\S+\s)? (?:minute|hour|day|week|month|year)s?
+    | heute | morgen | gestern | \u00fcbermorgen | (?:mon|diens|donners|frei|sams|sonn)tag | mittwoch
+    | (?:n\u00e4chst|letzt|kommend)e[nrsm]? | vor \s \S+ \s (?:tag|woche|monat|jahr)e?n?
+    | hoy | ma\u00f1ana | ayer | lunes | martes | mi\u00e9rcoles | jueves | viernes | s\u00e1bado | domingo
+    | pr\u00f3xim[oa] | semana \s (?:que|pasada) | demain | hier | aujourd | lundi | mardi | mercredi | jeudi | vendredi
+    | samedi | dimanche | prochaine? | derni\u00e8?re?
+    )\b""",
+    re.VERBOSE,
+)
 NEGATIONS: Final = frozenset(_NEGATION_WORDS.split())
 _COUNTS: Final = frozenset(_NUMBER_WORDS.split()) | frozenset(_TIME_WORDS.split())
 _QUALIFIERS: Final = frozenset(_QUALIFIER_WORDS.split())
@@ -102,6 +116,11 @@ def hard_terms(statement: str) -> tuple[tuple[str, ...], ...]:
         tuple(numbers(statement)), tuple(addresses(statement)), tuple(names(statement)),
         tuple(negations(statement)), tuple(qualifiers(statement)),
     )  # fmt: skip
+
+
+def is_relative(statement: str) -> bool:
+    """Whether it tells a time by the day on which it is said: the same words mean another time on another day."""
+    return _RELATIVE.search(_folded(statement)) is not None
 
 
 def adds_terms(new: str, old: Iterable[str]) -> bool:

@@ -16,7 +16,8 @@ from tieline.domain.taking_back import take_back
 NEW, SAME, SUPERSEDES, CONTRADICTS = Relation
 DAYS = ["2026-11-01", "2026-11-02", "2026-11-20"]
 _SAYINGS = st.sampled_from(
-    ["Wants a demo.", "wants  a DEMO.", "Has 40 seats.", "Has 50 seats.", "No calls.", "Met Dr. Lee!", "- a point",
+    ["Wants a demo.", "Call tomorrow.", "wants  a DEMO.", "Has 40 seats.", "Has 50 seats.", "No calls.", "Met Dr. Lee!",
+     "- a point",
      "2026-12-01: demo.", "Budget?", "元気。", "plain line", "3.5", "x" * 30]
 )  # fmt: skip
 _GAPS = st.sampled_from([" ", "  ", "\n", "\n\n", "\r\n", "\n  "])
@@ -219,6 +220,21 @@ def test_a_note_survives_a_text_area(edit: object) -> None:
 def test_an_analysis_that_repeats_the_note_adds_nothing() -> None:
     note = conversations((0, "Wants a demo. Has 40 seats.", []), (1, "Uses Excel", [])).text
     assert merge_facts(note, "2026-11-01: Wants a demo. Has 40 seats.", [], day(2), 1_000).text == note
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Call again tomorrow.",
+        "Wants to meet next week",
+        "Ruf morgen an.",
+        "Free on Friday",
+        "Moved two days ago",
+    ],
+)
+def test_the_same_words_mean_another_day_on_another_day(said: str) -> None:
+    twice = conversations((0, said, []), (1, said, []), (1, said, [Judgement(SAME, (0, 1))]))
+    assert twice.text == f"2026-11-01: {said}\n2026-11-02: {said}"
 
 
 def test_a_date_that_is_content_is_not_taken_for_the_day_of_the_note() -> None:
