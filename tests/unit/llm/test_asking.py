@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from tests.unit.llm import endpoint as server
 
@@ -144,6 +144,16 @@ async def test_a_failure_of_another_kind_or_of_a_known_endpoint_is_no_reason_to_
         with pytest.raises(LlmUnavailableError):
             await Asker.at(spec(url, output="schema")).structured("x", {}, SCHEMA)
     assert len(received) == 1
+
+
+async def test_structured_output_can_be_the_arguments_of_a_tool() -> None:
+    async def call(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        (tool,) = info.output_tools
+        assert tool.parameters_json_schema["required"] == ["n"]
+        return ModelResponse([ToolCallPart(tool.name, {"n": 3})])
+
+    answer, usage = await Asker(FunctionModel(call), spec("", output="tool")).structured("x", {}, SCHEMA)
+    assert (answer, usage.requests) == ({"n": 3}, 1)
 
 
 async def test_what_is_no_json_is_an_answer_that_cannot_be_used_and_is_counted() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tieline.domain.extraction.days import named_days
 from tieline.domain.extraction.numerals import numbers_in
-from tieline.domain.extraction.times import named_moments
+from tieline.domain.extraction.times import named_moments, named_times
 from tieline.domain.extraction.transcript import Transcript, words
 from tieline.domain.instants import parse_date, parse_datetime
 
@@ -68,10 +68,16 @@ def date_value(claimed: Any, text: str, setting: Setting) -> str | None:
 def moment_value(claimed: Any, text: str, setting: Setting) -> str | None:
     """The moment in UTC as `YYYY-MM-DDTHH:MM:SSZ`, or None; a day without a time of day is none."""
     said, iso = _claim(claimed, text)
+    if not _names_a_day(said, setting):
+        # The words that are meant may be the time alone, with the day beside it.
+        said = text
     moment = _moment_of(iso, setting)
     readings = named_moments(said, setting.began, month_first=setting.month_first)
     if readings:
         chosen = _chosen(readings, moment)
+        if moment not in (None, chosen) and named_times(said) and not _names_a_day(said, setting):
+            # The day was said elsewhere: the next time on the clock would be a guess.
+            return None
     elif moment is None or named_days(said, setting.began.date()):
         return None
     else:
@@ -80,6 +86,10 @@ def moment_value(claimed: Any, text: str, setting: Setting) -> str | None:
         agrees = _speaks_for(said, local.date(), setting.began.date()) and numbers_in(said) & hours
         chosen = moment if agrees else None
     return None if chosen is None else chosen.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _names_a_day(said: str, setting: Setting) -> bool:
+    return any(one.days for one in named_days(said, setting.began.date(), month_first=setting.month_first))
 
 
 def _claim(claimed: Any, text: str) -> tuple[str, str]:

@@ -148,6 +148,27 @@ def test_a_text_of_the_models_own_has_no_number_or_address_that_nobody_said() ->
         assert not said.has_all_of(text), text
 
 
+@pytest.mark.parametrize(
+    ("said", "iso", "text", "value"),
+    [
+        (
+            "at half past nine",
+            "2026-11-27T09:30",
+            "Friday is better, at half past nine.",
+            "2026-11-27T14:30:00Z",
+        ),
+        ("at half past nine", "2026-11-27T09:30", "Say at half past nine.", None),
+        ("at half past nine", "2026-11-26T09:30", "Say at half past nine.", "2026-11-26T14:30:00Z"),
+        ("at half past nine", "", "Say at half past nine.", "2026-11-26T14:30:00Z"),
+        ("in two hours", "2026-11-25T17:00", "Call back in two hours.", "2026-11-25T17:30:00Z"),
+    ],
+)
+def test_a_time_whose_day_was_said_elsewhere_is_not_put_on_the_next_day(
+    said: str, iso: str, text: str, value: str | None
+) -> None:
+    assert moment_value({"said": said, "iso": iso}, text, SETTING) == value
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["said", "iso"]), inner),
