@@ -55,6 +55,12 @@ def why_stopped(brake: Brake) -> str:
     return f"{what} would {would(brake)}; confirm or reject {brake.brake_id}."
 
 
+def would_be_stopped(brake: Brake) -> str:
+    """What a dry run says of a stop that the run would meet."""
+    what, _ = _FLOWS[brake.flow]
+    return f"{what} would {would(brake)}. The run would be stopped before the first of it until a person confirms."
+
+
 def brake_note(app_name: str, brake: Brake) -> IssueNote:
     """The issue about a stop."""
     what, waits = _FLOWS[brake.flow]

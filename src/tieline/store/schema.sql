@@ -460,6 +460,33 @@ create table backfill (
     primary key (org_id, run_id)
 );
 
+-- What a run would do, tried on copies (store.shadow). The newest are kept, so that a person can page through them.
+create table dry_run (
+    org_id text not null references organisation,
+    dry_run_id text not null,
+    app_id text,
+    kind text not null check (kind in ('inbound', 'outbound', 'analysis', 'mappings')),
+    status text not null check (status in ('running', 'succeeded', 'failed')),
+    asked jsonb not null default '{}',         -- what it was started with
+    totals jsonb not null default '{}',        -- see domain.dry_run
+    forecast jsonb not null default '{}',      -- what the run would take, see domain.forecast
+    reason text,                               -- why it failed
+    created_at timestamptz not null default now(),
+    finished_at timestamptz,
+    primary key (org_id, dry_run_id)
+);
+create index dry_run_recent on dry_run (org_id, created_at desc);
+
+create table dry_run_line (
+    org_id text not null,
+    dry_run_id text not null,
+    position bigint not null,
+    action text not null,
+    side text not null,
+    line jsonb not null,                       -- one contact or record, see domain.dry_run
+    primary key (org_id, dry_run_id, position)
+);
+
 -- Where the brake stopped an app, and what a person said to it. A row that has ended is history.
 create table brake (
     org_id text not null references organisation,
