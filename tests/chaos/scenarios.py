@@ -22,6 +22,7 @@ from tieline.domain.intake import Report
 from tieline.domain.phones import Unusable, normalise
 from tieline.flows.editing import Edit, Editor
 from tieline.ports.jobs import Wake, WakeKind
+from tieline.store.runs import RunInProgressError
 
 _AGENT_NUMBER = "+14155550199"
 
@@ -167,14 +168,19 @@ async def first_read(world: World) -> None:
 
 
 async def read_changes(world: World) -> None:
-    """An increment, to its end."""
-    before = await world.one("select count(*) from run where kind = 'inbound' and status = 'succeeded'")
-    await world.tieline.runs.queue(world.org_id, world.app_id, full_read=True, triggered_by="manual")
-    while (
-        await world.one("select count(*) from run where kind = 'inbound' and status = 'succeeded'") == before
-    ):
-        assert not await world.one("select count(*) from run where kind = 'inbound' and status = 'failed'")
+    """A full read, to its end; a run of the schedule that is under way has to end first."""
+    while True:
+        try:
+            run = await world.tieline.runs.queue(
+                world.org_id, world.app_id, full_read=True, triggered_by="manual"
+            )
+            break
+        except RunInProgressError:
+            await asyncio.sleep(0.2)
+    while run.in_flight:
         await asyncio.sleep(0.1)
+        run = await world.tieline.runs.get(world.org_id, run.run_id) or run
+    assert run.status == "succeeded", run.reason
 
 
 async def _targets(world: World, amount: int) -> dict[str, tuple[str, str]]:
