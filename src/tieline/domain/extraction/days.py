@@ -63,7 +63,20 @@ def named_days(text: str, today: date, *, month_first: bool = True) -> list[Name
         for match in pattern.finditer(said):
             if not any(match.start() < one.end and one.start < match.end() for one in found):
                 found.append(Named(match.start(), match.end(), read(match.groupdict(), today)))
-    return sorted(found, key=lambda one: one.start)
+    return sorted(_without_repeats(said, found), key=lambda one: one.start)
+
+
+def _without_repeats(said: str, found: list[Named]) -> list[Named]:
+    """Without weekdays that only say again what another part says: `the 14th of January, that's a Thursday`."""
+
+    def repeats(one: Named) -> bool:
+        name = said[one.start : one.end]
+        if name not in WEEKDAYS:
+            return False
+        others = (day for other in found if other is not one for day in other.days)
+        return any(WEEKDAYS[day.weekday()] == name for day in others)
+
+    return [one for one in found if not repeats(one)]
 
 
 def _patterns(month_first: bool) -> Iterator[tuple[re.Pattern[str], Reader]]:
@@ -134,6 +147,14 @@ def _of_month(groups: Groups, today: date) -> tuple[date, ...]:
         d for n in range(3) for y, m in [_shifted(today, -n)] for d in _valid(y, m, number or 0) if d < today
     ]
     return _on_weekday(groups, (*coming[:1], *gone[:1]))
+
+
+def _month_end(groups: Groups, today: date) -> tuple[date, ...]:
+    """`the end of February`."""
+    month, year = _month(groups), _year(groups)
+    years = [year] if year else [today.year - 1, today.year, today.year + 1]
+    ends = [date(y, month, calendar.monthrange(y, month)[1]) for y in years]
+    return (*[day for day in ends if day >= today][:1], *[day for day in ends if day < today][-1:])
 
 
 def _near(groups: Groups, today: date) -> tuple[date, ...]:
@@ -255,6 +276,7 @@ _FIXED: Final = (
     _rule(rf"{_ON}{_DAY}\s+(?:day\s+)?(?:of\s+)?{_MONTH}{_YEAR}", _month_day),
     _rule(rf"{_ON}{_ORDINAL}\s+of\s+(?P<which>this|next|last|the)\s+month", _of_month),
     _rule(r"(?:the\s+)?(?P<end>end)\s+of\s+(?P<which>this|next|last|the)\s+month", _of_month),
+    _rule(rf"(?:the\s+)?end\s+of\s+{_MONTH}{_YEAR}", _month_end),
     _rule(rf"{_COUNT}\s+(?:from|after)\s+{_WHICH}{_WEEKDAY}", _counted),
     _rule(rf"{_COUNT}\s+(?:from|after)\s+{_NEAR}", _counted),
     _rule(rf"in\s+{_COUNT}(?:'s\s+time)?", _counted),

@@ -1,6 +1,7 @@
 """The numbers that a text says, in digits or in English words; also the digits of numbers that are read out.
 
-A number is given in every reading that its spelling allows: 1.500 is one and a half here and fifteen hundred there.
+Other languages than English are understood as far as a number is one word. A number is given in every reading that its
+spelling allows: 1.500 is one and a half here and fifteen hundred there.
 What is not understood is not there. Nothing may be added up or worked out from what was said.
 """
 
@@ -27,6 +28,27 @@ ORDINALS: Final = {
         1,
     )
 } | {"twentieth": 20, "thirtieth": 30}
+# Of German, Spanish, French, Italian and Portuguese only numbers of one word, without those that are English words, too
+# (once, due, cent). What takes several words there is not understood.
+_FOREIGN: Final = {
+    word: value
+    for value, names in {
+        0: "null cero z\u00e9ro", 1: "eins uno une um uma", 2: "zwei dos deux dois duas",
+        3: "drei tres trois tre tr\u00eas", 4: "vier cuatro quatre quattro quatro", 5: "f\u00fcnf cinco cinq cinque",
+        6: "sechs seis sei", 7: "sieben siete sept sette sete", 8: "acht ocho huit otto oito",
+        9: "neun nueve neuf nove", 10: "zehn diez dix dieci dez", 11: "elf onze undici",
+        12: "zw\u00f6lf doce douze dodici doze",
+        13: "dreizehn trece treize tredici treze", 14: "vierzehn catorce quatorze quattordici",
+        15: "f\u00fcnfzehn quince quinze quindici", 16: "sechzehn diecis\u00e9is seize sedici dezesseis",
+        17: "siebzehn diecisiete diciassette dezessete", 18: "achtzehn dieciocho diciotto dezoito",
+        19: "neunzehn diecinueve diciannove dezenove", 20: "zwanzig veinte vingt venti vinte",
+        30: "drei\u00dfig treinta trente trenta trinta", 40: "vierzig cuarenta quarante quaranta quarenta",
+        50: "f\u00fcnfzig cincuenta cinquante cinquanta cinquenta", 60: "sechzig sesenta soixante sessanta sessenta",
+        70: "siebzig setenta settanta", 80: "achtzig ochenta ottanta oitenta", 90: "neunzig noventa novanta",
+        100: "hundert cien cento", 1000: "tausend mille",
+    }.items()
+    for word in names.split()
+}  # fmt: skip
 _SCALES: Final = {
     "hundred": Decimal(100),
     "thousand": Decimal(1_000),
@@ -99,6 +121,8 @@ def _unsigned_at(tokens: list[Token], place: int) -> tuple[set[Decimal], int]:
     first, following = tokens[place : place + 1], tokens[place + 1 : place + 3]
     if first and isinstance(first[0], frozenset):
         return _scaled(tokens, set(first[0]), place + 1)
+    if first and isinstance(first[0], str) and first[0] in _FOREIGN:
+        return _one_word(tokens, place)
     if first == ["half"]:  # half a million, half million
         skip = 1 if following[:1] in (["a"], ["an"]) else 0
         scale = following[skip : skip + 1]
@@ -106,6 +130,15 @@ def _unsigned_at(tokens: list[Token], place: int) -> tuple[set[Decimal], int]:
             return {_HALF * _SCALES[scale[0]]}, place + 2 + skip
         return set(), place
     return _words_at(tokens, place)
+
+
+def _one_word(tokens: list[Token], place: int) -> tuple[set[Decimal], int]:
+    """A number of another language, if no other one stands beside it: then the two may be one that we do not know."""
+    beside = (*tokens[max(place - 1, 0) : place], *tokens[place + 1 : place + 2])
+    alone = not any(
+        isinstance(token, frozenset) or token in _FOREIGN or token in ("mil", "-") for token in beside
+    )
+    return ({Decimal(_FOREIGN[str(tokens[place])])} if alone else set()), place + 1
 
 
 def _scaled(tokens: list[Token], values: set[Decimal], place: int) -> tuple[set[Decimal], int]:
@@ -197,7 +230,12 @@ def _continues(tokens: list[Token], place: int, current: Decimal | None, hyphen:
     return current is None or (current >= 100 and current % 100 == 0)
 
 
-_DIGIT_WORDS: Final = {**{k: str(v) for k, v in UNITS.items()}, "oh": "0", "o": "0"}
+_DIGIT_WORDS: Final = {
+    **{word: str(value) for word, value in _FOREIGN.items() if value < 20},
+    **{word: str(value) for word, value in UNITS.items()},
+    "oh": "0",
+    "zero": "0",
+}
 _REPEATS: Final = {"double": 2, "triple": 3, "treble": 3}
 
 

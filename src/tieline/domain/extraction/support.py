@@ -75,10 +75,17 @@ def phone_value(claimed: Any, text: str, region: str) -> str | None:
     return str(number) if number.removeprefix("+") in said else None
 
 
-_SPOKEN: Final = {"at": "@", "dot": ".", "period": ".", "point": ".", "underscore": "_", "dash": "-", "hyphen": "-",
-                  "minus": "-", "plus": "+"} | {
+# Spanish, French, German, Italian and Portuguese beside English.
+_SIGNS: Final = {
+    "@": "at arroba arobase chiocciola \u00e4t",
+    ".": "dot period point punto ponto punkt",
+    "_": "underscore unterstrich",
+    "-": "dash hyphen minus bindestrich tiret gui\u00f3n",
+    "+": "plus",
+}
+_SPOKEN: Final = {name: sign for sign, names in _SIGNS.items() for name in names.split()} | {
     name: str(value) for name, value in {**UNITS, **TENS}.items()
-}  # fmt: skip
+}
 _PIECE: Final = re.compile(r"[a-z0-9!#$%&'*/=?^`{|}~_+@.-]+")
 
 
@@ -119,7 +126,9 @@ def _forms(piece: str) -> Iterator[str]:
 
 
 _DIGIT_RUN: Final = re.compile(r"\d+(?:[.,'\u2019]\d+)*")
+# So many digits are a number that is read out digit by digit, and not one that happens to be said somewhere.
 _LONG: Final = 5
+_LONG_WITH_ZERO: Final = 3
 
 
 class SpokenNumbers:
@@ -142,6 +151,6 @@ class SpokenNumbers:
 
     def _has(self, run: str) -> bool:
         plain = re.sub(r"\D", "", run)
-        if len(plain) >= _LONG and plain in self._digits:
+        if len(plain) >= (_LONG_WITH_ZERO if plain.startswith("0") else _LONG) and plain in self._digits:
             return True
         return bool(numbers_in(run) & (self._numbers or frozenset()))

@@ -41,6 +41,8 @@ def readings(text: str, today: date = TODAY) -> list[list[str]]:
         ("Thursday the 3rd", "2026-12-03"),
         ("the 31st of next month", "2026-12-31"),
         ("the end of the month", "2026-11-30"),
+        ("the fourteenth of January, that's a Thursday", "2027-01-14 2026-01-14"),
+        ("the end of February", "2027-02-28 2026-02-28"),
         ("March 3rd", "2027-03-03 2026-03-03"),
         ("March 3rd, 1980", "1980-03-03"),
         ("Tuesday, December 1st", "2026-12-01"),

@@ -55,6 +55,11 @@ def test_a_number_in_words_has_that_reading_alone(number: int) -> None:
         ("3 kids and 12 dogs", "3 12"),
         ("no number at all, and a half", ""),
         ("5 m", "5 5000000"),
+        ("vierzehn Grad", "14"),
+        ("siamo in sette", "7"),
+        ("dos mil diecinueve", ""),
+        ("quatre-vingt-dix euros", ""),
+        ("once it is due, one cent", "1"),
     ],
 )
 def test_spellings(text: str, numbers: str) -> None:
@@ -68,6 +73,7 @@ def test_spellings(text: str, numbers: str) -> None:
         ("415-555 0134", "4155550134"),
         ("twenty two thirty", "2230"),
         ("triple seven", "777"),
+        ("null sieben drei drei", "0733"),
         ("nothing here", ""),
     ],
 )

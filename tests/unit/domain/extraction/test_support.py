@@ -56,6 +56,7 @@ def test_numbers(claimed: Any, text: str, value: Any) -> None:
             "jane underscore d at ex dash ample dot co dot uk",
             "jane_d@ex-ample.co.uk",
         ),
+        ("ana.b@azul.es", "es ana punto b arroba azul punto es", "ana.b@azul.es"),
         ("ane@example.com", "jane at example dot com", None),
         ("jane@example.co", "jane at example dot com", None),
         ("john@example.com", "jane at example dot com", None),
@@ -141,6 +142,7 @@ def test_a_moment_is_what_its_words_say(iso: str, text: str, value: str | None) 
 
 
 def test_a_text_of_the_models_own_has_no_number_or_address_that_nobody_said() -> None:
+    assert SpokenNumbers("null sieben drei drei").has_all_of("0733")
     said = SpokenNumbers("We are thirty people. Mail jane at example dot com or call 415 555 2671.")
     for text in ("Team of 30", "no number", "jane@example.com", "4155552671", "30 people, 415-555-2671"):
         assert said.has_all_of(text), text
