@@ -68,8 +68,11 @@ class Merged:
     contribution: Contribution
 
 
-def question(old: str, new: str) -> Question:
-    """What has to be judged. A statement that the new text says twice is one statement."""
+def question(old: str, new: str, date: str = "") -> Question:
+    """What has to be judged. A statement that the new text says twice is one statement.
+
+    `date` is the day of the new text: words that tell a time by the day are not the same as those of another day.
+    """
     parts = pieces(old)
     said = {compare_key(text): text for text in reversed(undated_statements(new))}
     new_ones = tuple(reversed(said.values()))
@@ -78,7 +81,7 @@ def question(old: str, new: str) -> Question:
     return Question(
         tuple(part.text for part in parts),
         new_ones,
-        tuple(_exact(text, by_key, by_date) for text in new_ones),
+        tuple(_exact(text, date, parts, by_key, by_date) for text in new_ones),
     )
 
 
@@ -89,7 +92,7 @@ def merge_facts(
 
     `others` are the other conversations' contributions to this note, as far as they are known.
     """
-    asked = question(old, new)
+    asked = question(old, new, when.date)
     merger = _Merger(old, when, moments(others))
     judged = checked(asked.complete(judgements), len(asked.old))
     for statement, judgement, exact in zip(asked.new, judged, asked.exact, strict=True):
@@ -150,9 +153,21 @@ def fit(text: str, cap: int) -> tuple[str, tuple[Fact, ...]]:
     return render(parts, sorted(order[low:])), gone
 
 
-def _exact(text: str, by_key: Mapping[str, int], by_date: Mapping[tuple[str, str], int]) -> int | None:
+def _exact(
+    text: str,
+    day: str,
+    parts: Sequence[Piece],
+    by_key: Mapping[str, int],
+    by_date: Mapping[tuple[str, str], int],
+) -> int | None:
+    """The old statement with the same words: that of the same day first, else a quoted line of the note."""
+    key = compare_key(text)
+    found = by_date.get((day, key), by_key.get(key))
+    if found is not None:
+        other_day = is_relative(text) and parts[found].date not in ("", day)
+        return None if other_day else found
     date, rest = split_date(text)
-    return by_key.get(compare_key(text), by_date.get((date, compare_key(rest))) if date else None)
+    return by_date.get((date, compare_key(rest))) if date else None
 
 
 @dataclass
@@ -168,15 +183,11 @@ class _Merger:
 
     def __post_init__(self) -> None:
         self.parts = pieces(self.old)
-        dated = [i for i, part in enumerate(self.parts) if part.date == self.when.date]
-        self.this_day = {self.parts[i].key: (i,) for i in dated}
 
     def take(self, statement: str, judgement: Judgement, *, exact: bool) -> None:
-        # Of the same words on several days those of this day count first.
-        of = self.this_day.get(compare_key(statement), judgement.of) if exact else judgement.of
-        standing = [i for i in of if i not in self.gone]
+        standing = [i for i in judgement.of if i not in self.gone]
         match judgement.relation if standing else Relation.NEW:
-            case Relation.SAME if not self._vetoed(statement, standing, exact=exact):
+            case Relation.SAME if exact or not self._vetoed(statement, standing):
                 self._same(statement, standing[0])
             case Relation.SUPERSEDES:
                 self._supersede(statement, standing)
@@ -200,13 +211,12 @@ class _Merger:
         overflowed = tuple(fact for fact in out if fact.dated not in mine)
         return Merged(fitted, self._contribution(said, added, own, overflowed))
 
-    def _vetoed(self, statement: str, of: Sequence[int], *, exact: bool) -> bool:
+    def _vetoed(self, statement: str, of: Sequence[int]) -> bool:
         """Another number or name is not the same, and neither is `tomorrow` on another day."""
         old = [self.parts[i] for i in of]
-        quoted = split_date(statement)[0] in {part.date for part in old} - {""}
-        if is_relative(statement) and not quoted and all(part.date != self.when.date for part in old):
+        if is_relative(statement) and not any(part.date in ("", self.when.date) for part in old):
             return True
-        return not exact and adds_terms(statement, [part.text for part in old])
+        return adds_terms(statement, [part.text for part in old])
 
     def _same(self, statement: str, of: int) -> None:
         part = self.parts[of]

@@ -44,7 +44,7 @@ class Answer:
 
 def needs_answer(need: MergeNeeded) -> bool:
     """Whether somebody has to be asked: not if there is nothing to judge and nothing to rewrite."""
-    asked = question(need.old, need.new)
+    asked = question(need.old, need.new, need.when.date)
     if not asked.new or all(same is not None for same in asked.exact):
         return False
     return bool(asked.asked) or need.strategy is MergeStrategy.REWRITE
@@ -64,7 +64,7 @@ def sources(need: MergeNeeded, answer: Answer) -> Sources:
     made = merge_facts(need.old, need.new, answer.judgements, need.when, no_cap).contribution
     gone = [tie.of.statement for tie in made.superseded]
     gone += [tie.statement for tie in (*made.yielded, *made.same)]
-    return Sources(need.old, question(need.old, need.new).new, tuple(gone))
+    return Sources(need.old, question(need.old, need.new, need.when.date).new, tuple(gone))
 
 
 def described(merged: Merged, answer: Answer, strategy: MergeStrategy) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class NoteMerging:
 
     async def answer(self, need: MergeNeeded, instruction: str = "") -> Answered:
         """How the texts go together. Never raises LlmError: if the model fails, all is new, and both texts are kept."""
-        asked = question(need.old, need.new)
+        asked = question(need.old, need.new, need.when.date)
         usage: list[Usage] = []
         judgements: tuple[Judgement, ...] = ()
         if asked.asked:

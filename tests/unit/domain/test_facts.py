@@ -83,7 +83,7 @@ def test_merging_again_changes_nothing(
     old: str, new: str, judged: Sequence[Judgement], when: When, cap: int
 ) -> None:
     once = merge_facts(old, new, judged, when, 10_000)
-    again = question(once.text, new)
+    again = question(once.text, new, when.date)
     assert set(again.asked) <= named(once.contribution)
     kept = [Judgement(SAME, (0,)) for _ in again.asked]
     if not again.asked:
