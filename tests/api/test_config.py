@@ -36,6 +36,7 @@ async def test_a_new_organisation_has_an_empty_configuration(api: httpx2.AsyncCl
         "contact_columns_order": [],
         "contact_tags": [],
         "contact_memory_update_prompt": None,
+        "contact_memory_config": {"enable_update": False},
     }
 
 

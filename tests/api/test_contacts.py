@@ -301,3 +301,19 @@ async def test_conversations_come_newest_first_and_in_pages(
     assert [item["call_id"] for item in rest["items"]] == ["c0"]
     assert rest["has_more"] is False
     assert "pagination_key" not in rest
+
+
+async def test_a_memory_is_explained_like_a_field_and_given_to_the_next_call(api: httpx2.AsyncClient) -> None:
+    contact = await _create(api, contact_memory="Likes tea")
+    path = f"/update-contact/{contact['contact_id']}"
+    for memory in ("Likes tea", "Likes coffee"):
+        assert (await api.patch(path, json={"contact_memory": memory})).json()["contact_memory"] == memory
+    told = (await api.get(f"/explain-contact-field/{contact['contact_id']}/contact_memory")).json()
+    assert told["value"] == "Likes coffee"
+    assert [entry["value"] for entry in told["entries"]] == ["Likes coffee", "Likes tea"]
+    number = contact["phone_number"]
+    assert (await api.get(f"/get-contact-dynamic-variables/{number}")).json()[
+        "contact_memory"
+    ] == "Likes coffee"
+    await api.patch(path, json={"contact_memory": None})
+    assert "contact_memory" not in (await api.get(f"/get-contact-dynamic-variables/{number}")).json()

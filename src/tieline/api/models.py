@@ -187,6 +187,12 @@ class ContactTagIn(Strict):
     label: str
 
 
+class ContactMemoryConfigIn(Strict):
+    """Named as Retell's on agents. `enable_update`: conversations add to their contact's memory when they end."""
+
+    enable_update: bool | None = None
+
+
 class UpdateCrmConfig(Strict):
     """Members that are not sent stay; a list replaces its list."""
 
@@ -198,3 +204,4 @@ class UpdateCrmConfig(Strict):
     contact_columns_order: Annotated[list[str], Field(max_length=MAX_COLUMNS)] = Field(default=[])
     contact_tags: Annotated[list[ContactTagIn], Field(max_length=MAX_TAGS)] | None = None
     contact_memory_update_prompt: str | None = None
+    contact_memory_config: ContactMemoryConfigIn | None = None

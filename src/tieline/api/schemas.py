@@ -96,6 +96,12 @@ class AnalysisMappingOut(BaseModel):
     max_characters: int = 0
 
 
+class ContactMemoryConfigOut(BaseModel):
+    """Whether conversations add to their contact's memory when they end."""
+
+    enable_update: bool
+
+
 class CrmConfigOut(BaseModel):
     """An organisation's configuration."""
 
@@ -106,6 +112,7 @@ class CrmConfigOut(BaseModel):
     contact_tags: list[TagOut]
     default_contact_memory_update_prompt: str
     contact_memory_update_prompt: str | None
+    contact_memory_config: ContactMemoryConfigOut
     app_id: str = ""
     last_sync_timestamp: int = 0
 

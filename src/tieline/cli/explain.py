@@ -10,6 +10,7 @@ from tieline.bootstrap import Tieline
 from tieline.cli.contacts import find_contact
 from tieline.cli.output import JsonFlag, OrgOption, print_rows
 from tieline.cli.runtime import CommandError, Exit, org_of, with_tieline
+from tieline.domain.contact_memory import CONTACT_MEMORY
 from tieline.store.explain import Explanations
 
 
@@ -31,7 +32,7 @@ def explain(
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         found = await find_contact(tieline, org_id, contact)
-        if field not in (await tieline.configs.get(org_id)).fields:
+        if field not in {*(await tieline.configs.get(org_id)).fields, CONTACT_MEMORY}:
             raise CommandError(f"There is no contact field {field}.", Exit.NOT_FOUND)
         entries = await Explanations(tieline.pool).field(org_id, found.contact_id, field, limit=limit)
         rows = [

@@ -26,6 +26,7 @@ DEFAULT_MEMORY_PROMPT: Final = (
 MEMORY_MAPPING: Final = AnalysisMapping(
     "contact_memory:told", CONTACT_MEMORY, UpdateMode.MERGE, max_characters=MEMORY_LENGTH
 )
+MEMORY_FIELD: Final = FieldSpec(CONTACT_MEMORY, FieldType.STRING, "Contact memory")
 _VARIABLE: Final = re.compile(r"\{\{\s*(\w{1,100})\s*\}\}")
 _VARIABLE_LENGTH: Final = 200
 
@@ -34,7 +35,7 @@ def memory_rules(rules: AnalysisRules) -> AnalysisRules:
     """The rules by which a conversation adds to the memory."""
     return AnalysisRules(
         [MEMORY_MAPPING],
-        {CONTACT_MEMORY: FieldSpec(CONTACT_MEMORY, FieldType.STRING, "Contact memory")},
+        {CONTACT_MEMORY: MEMORY_FIELD},
         rules.time_zone,
         replay=rules.replay,
     )

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 from tieline.domain.changeset import Source, SourceKind
 from tieline.domain.configuration import ContactTag
 from tieline.domain.contact_input import CUSTOM_FIELDS, check_contact_input
+from tieline.domain.contact_memory import CONTACT_MEMORY, MEMORY_FIELD
 from tieline.domain.edits import plan_create, plan_edit
 from tieline.domain.fields import MAX_TEXT, PHONE_NUMBER, FieldSpec, Problem
 from tieline.domain.phones import E164, Unusable, normalise
 from tieline.domain.values import Value
+from tieline.flows.remembering import with_memory
 from tieline.ports.clock import Clock, Ids, to_ms
 from tieline.ports.errors import ConflictError
 from tieline.ports.store import Origin, UnitOfWork
@@ -75,7 +77,7 @@ class Rules(Protocol):
 
 
 class EditingStore(Protocol):
-    """Units of work, and the two members of a contact that are no fields."""
+    """Units of work, and a contact's tags."""
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Opens a unit of work."""
@@ -83,10 +85,8 @@ class EditingStore(Protocol):
     async def tag_ids(self, unit: UnitOfWork, org_id: str, contact_id: str) -> Sequence[str]:
         """The tag ids that a contact bears."""
 
-    async def set_details(
-        self, unit: UnitOfWork, org_id: str, contact_id: str, details: Mapping[str, Any]
-    ) -> None:
-        """Writes them."""
+    async def set_tags(self, unit: UnitOfWork, org_id: str, contact_id: str, tag_ids: Sequence[str]) -> None:
+        """Replaces them."""
 
 
 class Editing:
@@ -105,17 +105,18 @@ class Editing:
         if problems or number is None:
             raise EditRefusedError(problems)
         values = {name: value for name, value in values.items() if value is not None}
+        if memory := edit.details.get(CONTACT_MEMORY):
+            values[CONTACT_MEMORY] = memory
         for _ in range(_ATTEMPTS):
             contact_id = self._ids.new("contact")
-            changeset = plan_create(contact_id, number, values, rules.fields, self._source(editor))
+            changeset = plan_create(contact_id, number, values, _with_memory(rules), self._source(editor))
             try:
                 async with self._store.transaction() as unit:
                     own, _ = await unit.contact_ids_by_phone(org_id, [number])
                     if number in own:
                         raise DuplicateContactError(number)
                     await unit.apply(org_id, changeset, Origin())
-                    if edit.details:
-                        await self._store.set_details(unit, org_id, contact_id, edit.details)
+                    await self._set_tags(unit, org_id, contact_id, edit)
             except ConflictError:
                 continue  # Another creation of this number was first: the next look finds it.
             return contact_id
@@ -135,15 +136,26 @@ class Editing:
             problems += _detail_problems(edit, rules, borne)
             if problems:
                 raise EditRefusedError(problems)
-            changeset = plan_edit(contact, values, rules.fields, self._source(editor))
+            if CONTACT_MEMORY in edit.details:
+                contact = await with_memory(unit, org_id, contact)
+                values[CONTACT_MEMORY] = edit.details[CONTACT_MEMORY] or None
+            changeset = plan_edit(contact, values, _with_memory(rules), self._source(editor))
             if changeset:
                 await unit.apply(org_id, changeset, Origin())
-            if edit.details:
-                await self._store.set_details(unit, org_id, contact.contact_id, edit.details)
+            await self._set_tags(unit, org_id, contact.contact_id, edit)
         return contact.contact_id
+
+    async def _set_tags(self, unit: UnitOfWork, org_id: str, contact_id: str, edit: Edit) -> None:
+        if "contact_tag_ids" in edit.details:
+            tag_ids = edit.details["contact_tag_ids"] or ()
+            await self._store.set_tags(unit, org_id, contact_id, tag_ids)
 
     def _source(self, editor: Editor) -> Source:
         return Source(editor.kind, to_ms(self._clock.now()), editor.ref)
+
+
+def _with_memory(rules: Rules) -> Mapping[str, FieldSpec]:
+    return {**rules.fields, CONTACT_MEMORY: MEMORY_FIELD}
 
 
 def _number(phone: str, rules: Rules) -> tuple[E164 | None, list[Problem]]:
@@ -166,6 +178,6 @@ def _detail_problems(edit: Edit, rules: Rules, borne: Sequence[str]) -> list[Pro
     problems = [
         Problem("contact_tag_ids", f"There is no tag {tag_id!r}.") for tag_id in wanted if tag_id not in known
     ]
-    if len(edit.details.get("contact_memory") or "") > MAX_TEXT:
-        problems.append(Problem("contact_memory", f"A contact's memory has at most {MAX_TEXT} characters."))
+    if len(edit.details.get(CONTACT_MEMORY) or "") > MAX_TEXT:
+        problems.append(Problem(CONTACT_MEMORY, f"A contact's memory has at most {MAX_TEXT} characters."))
     return problems

@@ -105,3 +105,11 @@ class OrgConfig(Protocol):
     @property
     def fields(self) -> Mapping[str, FieldSpec]:
         """All contact fields by name, built-in ones included."""
+
+    @property
+    def contact_memory_enabled(self) -> bool:
+        """Whether conversations add to their contact's memory when they end."""
+
+    @property
+    def contact_memory_update_prompt(self) -> str | None:
+        """How the memory is to be kept; None: by the preset."""

@@ -57,6 +57,7 @@ class Conversation:
     successful: bool | None = None
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     analysis_origin: Mapping[str, str] = field(default_factory=dict)
+    transcript: str | None = None
 
     @property
     def other_number(self) -> str | None:
@@ -138,6 +139,9 @@ class Work(Protocol):
 
     async def applications(self, key: ConversationKey) -> Sequence[Application]:
         """What this conversation did to each mapped field so far."""
+
+    async def memory(self, org_id: str, contact_id: str) -> str | None:
+        """The contact's memory, which is no part of `ContactState`: most flows have nothing to do with it."""
 
     async def due_again(self, key: ConversationKey) -> None:
         """Has the analysis flow look at the conversation again, also if a worker is at it."""

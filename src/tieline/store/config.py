@@ -59,6 +59,7 @@ class CrmConfig:
     last_sync_at: datetime | None
     default_country: str = DEFAULT_COUNTRY
     time_zone: str = "UTC"
+    contact_memory_enabled: bool = False
 
     @property
     def fields(self) -> dict[str, FieldSpec]:
@@ -82,6 +83,7 @@ class ConfigUpdate:
     contact_columns_order: Sequence[str] | _Unset = UNSET
     contact_tags: Sequence[ContactTag] | _Unset = UNSET
     contact_memory_update_prompt: str | _Unset | None = UNSET
+    contact_memory_enabled: bool | _Unset = UNSET
     app_id: str | _Unset | None = UNSET
 
 
@@ -180,6 +182,7 @@ class Configs:
             "contact_columns_order": Jsonb(list(wanted.contact_columns_order)),
             "contact_tags": Jsonb([{"id": tag.id, "label": tag.label} for tag in wanted.contact_tags]),
             "contact_memory_update_prompt": wanted.contact_memory_update_prompt,
+            "contact_memory_enabled": wanted.contact_memory_enabled,
         }
         await connection.execute(self._sql["save"], row)
         if wanted.custom_fields != present.custom_fields:
@@ -295,6 +298,7 @@ def _from_row(row: Mapping[str, Any]) -> CrmConfig:
         last_sync_at=row["last_sync_at"],
         default_country=linked.get("default_country") or DEFAULT_COUNTRY,
         time_zone=linked.get("time_zone") or "UTC",
+        contact_memory_enabled=row["contact_memory_enabled"],
     )
 
 

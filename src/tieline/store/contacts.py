@@ -173,7 +173,7 @@ class Contacts:
             row = await found.fetchone()
         if row is None:
             return {}
-        built_in = {name: row[name] for name in ("first_name", "last_name", "do_not_call")}
+        built_in = {name: row[name] for name in ("first_name", "last_name", "do_not_call", "contact_memory")}
         variables = {**built_in, **row["custom_fields"]}
         return {name: as_text(value) for name, value in variables.items() if not is_empty(value)}
 
@@ -209,7 +209,7 @@ class Contacts:
 
 
 class ContactEdits:
-    """What `flows.editing` asks of the store: units of work, and the members of a contact that are no fields."""
+    """What `flows.editing` asks of the store: units of work, and the tags of a contact."""
 
     def __init__(self, store: PostgresStore, clock: Clock) -> None:
         self._store = store
@@ -226,20 +226,12 @@ class ContactEdits:
         row = await (await _connection(unit).execute(self._sql["tag_ids"], key)).fetchone()
         return row["contact_tag_ids"] if row else ()
 
-    async def set_details(
-        self, unit: UnitOfWork, org_id: str, contact_id: str, details: Mapping[str, Any]
-    ) -> None:
-        """Writes `contact_tag_ids` and `contact_memory`, whichever is in `details`, in the unit's transaction."""
+    async def set_tags(self, unit: UnitOfWork, org_id: str, contact_id: str, tag_ids: Sequence[str]) -> None:
+        """Replaces the contact's tags in the unit's transaction."""
         values = {
-            "org_id": org_id,
-            "contact_id": contact_id,
-            "set_tags": "contact_tag_ids" in details,
-            "tag_ids": Jsonb(list(details.get("contact_tag_ids") or ())),
-            "set_memory": "contact_memory" in details,
-            "memory": details.get("contact_memory"),
-            "now": self._clock.now(),
-        }
-        await _connection(unit).execute(self._sql["set_details"], values)
+            "org_id": org_id, "contact_id": contact_id, "tag_ids": Jsonb(list(tag_ids)), "now": self._clock.now(),
+        }  # fmt: skip
+        await _connection(unit).execute(self._sql["set_tags"], values)
 
 
 def _connection(unit: UnitOfWork) -> Connection:

@@ -15,10 +15,12 @@ from tieline.domain.changeset import (
     Source,
     SourceKind,
 )
+from tieline.domain.contact_memory import CONTACT_MEMORY
 from tieline.domain.fields import BUILTIN_FIELDS
 from tieline.store.json_text import dump_json
 
 BUILT_IN = tuple(name for name in BUILTIN_FIELDS if name != "phone_number")
+_COLUMNS = frozenset({*BUILTIN_FIELDS, CONTACT_MEMORY})
 
 
 def link_from_row(row: Mapping[str, Any]) -> LinkState:
@@ -147,7 +149,7 @@ def _final(
             continue
         if change.source is not source:
             source, shown = change.source, source_to_json(change.source)
-        (built_in if change.field_name in BUILTIN_FIELDS else custom)[change.field_name] = change.new
+        (built_in if change.field_name in _COLUMNS else custom)[change.field_name] = change.new
         sources[change.field_name] = shown
     kept = {name: value for name, value in custom.items() if value is not None}
     return built_in, kept, [name for name in custom if name not in kept], sources

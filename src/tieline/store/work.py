@@ -61,6 +61,11 @@ class PostgresWork:
         """What this conversation did so far."""
         return [Application(**row) for row in await self._rows("applications", **_key(key))]
 
+    async def memory(self, org_id: str, contact_id: str) -> str | None:
+        """The contact's memory."""
+        found = await self._rows("memory", org_id=org_id, contact_id=contact_id)
+        return found[0]["contact_memory"] if found else None
+
     async def due_again(self, key: ConversationKey) -> None:
         """Has the analysis flow look at the conversation again."""
         await self._run("due_again", key)
@@ -157,6 +162,7 @@ def conversation_from_row(row: Mapping[str, Any]) -> Conversation:
         agent_id=row["agent_id"],
         successful=row["successful"],
         analysis_origin=row["analysis_origin"] or {},
+        transcript=row["transcript"],
         evidence={name: _evidence(raw) for name, raw in (row["evidence"] or {}).items()},
     )
 

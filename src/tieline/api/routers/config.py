@@ -12,17 +12,13 @@ from tieline.api.routing import ApiRoute, CallerOf
 from tieline.api.schemas import CrmConfigOut, documented
 from tieline.api.services import Services, services_of
 from tieline.domain.configuration import ContactTag
+from tieline.domain.contact_memory import DEFAULT_MEMORY_PROMPT
 from tieline.domain.fields import FieldSpec
 from tieline.domain.values import FieldType
 from tieline.store.config import ConfigUpdate, CrmConfig
 
 router = APIRouter(route_class=ApiRoute, tags=["CRM"])
 ServicesOf = Annotated[Services, Depends(services_of)]
-
-DEFAULT_MEMORY_PROMPT = (
-    "Keep a short brief about this contact for the next conversation: who they are, what they want, what was agreed"
-    " and what is still open. Leave out small talk. Where new facts contradict old ones, keep the new."
-)
 
 
 @router.get("/get-crm-config", responses=documented(CrmConfigOut))
@@ -50,6 +46,7 @@ def config_json(config: CrmConfig) -> dict[str, Any]:
         "contact_columns_order": config.contact_columns_order,
         "contact_tags": [{"id": tag.id, "label": tag.label} for tag in config.contact_tags],
         "default_contact_memory_update_prompt": DEFAULT_MEMORY_PROMPT,
+        "contact_memory_config": {"enable_update": config.contact_memory_enabled},
         "last_sync_timestamp": ms(config.last_sync_at),
     }
     return {**without_none(answer), "contact_memory_update_prompt": config.contact_memory_update_prompt}
@@ -78,6 +75,9 @@ def _update(body: UpdateCrmConfig) -> ConfigUpdate:
                 members["analysis_mappings"] = mappings_of(value)
             case "contact_tags":
                 members[name] = tuple(ContactTag(item.id.lower(), item.label.strip()) for item in value or ())
+            case "contact_memory_config":
+                if value is not None and value.enable_update is not None:
+                    members["contact_memory_enabled"] = value.enable_update
             case _:
                 members[name] = tuple(value) if isinstance(value, list) else value
     return ConfigUpdate(**members)

@@ -10,6 +10,7 @@ from tieline.api.responses import JsonResponse, ms, without_none
 from tieline.api.routing import ApiRoute, CallerOf
 from tieline.api.schemas import ExplanationOut, documented
 from tieline.api.services import Services, services_of
+from tieline.domain.contact_memory import CONTACT_MEMORY
 from tieline.store.contacts import Contact
 from tieline.store.explain import Explained, Explanations
 
@@ -33,7 +34,7 @@ async def explain_contact_field(
     fields = (await services.configs.get(caller.org_id)).fields
     if contact is None:
         raise HTTPException(404, f"There is no contact {contact_id}.")
-    if field_name not in fields:
+    if field_name not in {*fields, CONTACT_MEMORY}:
         raise HTTPException(404, f"There is no contact field {field_name}.")
     found = await Explanations(services.pool).field(
         caller.org_id, contact.contact_id, field_name, limit=limit, before=before
@@ -54,6 +55,7 @@ def field_value(contact: Contact, field_name: str) -> object:
         "first_name": contact.first_name,
         "last_name": contact.last_name,
         "do_not_call": contact.do_not_call,
+        CONTACT_MEMORY: contact.contact_memory,
     }
     return built_in[field_name] if field_name in built_in else contact.custom_fields.get(field_name)
 

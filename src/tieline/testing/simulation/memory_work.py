@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tieline.domain.activities import ConversationDirection, ConversationType
+from tieline.domain.contact_memory import CONTACT_MEMORY
 from tieline.domain.plan_analysis import Application, Contributed
 from tieline.ports.clock import Clock, to_ms
 from tieline.ports.work import ActivityRow, Conversation, ConversationKey, UsageRow
@@ -80,6 +81,12 @@ class MemoryWork:
         """What this conversation did so far."""
         await self._point("applications")
         return list(self._tables.applications.get(id_of(key), {}).values())
+
+    async def memory(self, org_id: str, contact_id: str) -> str | None:
+        """The contact's memory."""
+        await self._point("memory")
+        value = self._tables.contacts[org_id, contact_id].state.values.get(CONTACT_MEMORY)
+        return value if isinstance(value, str) else None
 
     async def due_again(self, key: ConversationKey) -> None:
         """Has the analysis flow look at the conversation again."""
@@ -195,4 +202,5 @@ def conversation_of(key: ConversationId, row: ConversationRow) -> Conversation:
         created_at=row.created_at,
         agent_id=report.agent_id,
         successful=report.successful,
+        transcript=report.transcript,
     )

@@ -63,6 +63,8 @@ class Organisation:
     fields: Mapping[str, FieldSpec]
     contact_tags: Sequence[ContactTag] = ()
     default_country: str = "US"
+    contact_memory_enabled: bool = False
+    contact_memory_update_prompt: str | None = None
 
 
 def organisation() -> Organisation:

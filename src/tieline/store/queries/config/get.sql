@@ -1,5 +1,6 @@
 select o.org_id, k.app_id, coalesce(k.contact_columns_order, '[]') as contact_columns_order,
     coalesce(k.contact_tags, '[]') as contact_tags, k.contact_memory_update_prompt, k.last_sync_at,
+    coalesce(k.contact_memory_enabled, false) as contact_memory_enabled,
     (
         select coalesce(jsonb_agg(to_jsonb(f) order by f.position, f.name), '[]')
         from (

@@ -4,6 +4,7 @@ set phone_number = coalesce(r.phone_number, c.phone_number),
     last_name = case when r.built_in ? 'last_name' then r.built_in ->> 'last_name' else c.last_name end,
     do_not_call = case when r.built_in ? 'do_not_call' then (r.built_in ->> 'do_not_call')::boolean
                        else c.do_not_call end,
+    contact_memory = case when r.built_in ? 'contact_memory' then r.built_in ->> 'contact_memory' else c.contact_memory end,
     custom_fields = (c.custom_fields - r.cleared) || r.custom_fields,
     sources = c.sources || r.sources,
     user_modified_at = case when r.by_person then now() else c.user_modified_at end,
