@@ -81,11 +81,18 @@ def moment_value(claimed: Any, text: str, setting: Setting) -> str | None:
     elif moment is None or named_days(said, setting.began.date()):
         return None
     else:
-        local = moment.astimezone(setting.began.tzinfo)
-        hours = {Decimal(local.hour), Decimal(local.hour % 12 or 12)}
-        agrees = _speaks_for(said, local.date(), setting.began.date()) and numbers_in(said) & hours
-        chosen = moment if agrees else None
+        chosen = moment if _clock_speaks_for(said, moment, setting) else None
     return None if chosen is None else chosen.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _clock_speaks_for(said: str, moment: datetime, setting: Setting) -> bool:
+    """Whether words that are not understood at least have the day, the hour and the minute, each for itself."""
+    local = moment.astimezone(setting.began.tzinfo)
+    said_numbers = numbers_in(said)
+    hours = {Decimal(local.hour), Decimal(local.hour % 12 or 12)}
+    if not said_numbers & hours or (local.minute and Decimal(local.minute) not in said_numbers):
+        return False
+    return Decimal(local.day) not in hours and _speaks_for(said, local.date(), setting.began.date())
 
 
 def _names_a_day(said: str, setting: Setting) -> bool:

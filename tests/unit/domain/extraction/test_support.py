@@ -134,6 +134,9 @@ def test_a_date_is_what_its_words_say(said: str, iso: str, text: str, value: str
         ("2026-11-26T15:00", "tomorrow", None),
         ("2026-12-05T15:00", "el 5 de diciembre a las 3", "2026-12-05T20:00:00Z"),
         ("2026-12-05T15:00", "el 5 de diciembre", None),
+        ("2026-12-05T15:30", "el 5 de diciembre a las 3", None),
+        ("2026-12-05T15:30", "el 5 de diciembre a las 3 y 30", "2026-12-05T20:30:00Z"),
+        ("2026-12-20T20:30", "sette persone, 20 e 30", None),
         ("nonsense", "some time", None),
     ],
 )
