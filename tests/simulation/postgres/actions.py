@@ -163,7 +163,7 @@ class Actions:
     async def _kill(self, chance: Random) -> None:
         """Kills or freezes a worker in whatever it does, mostly just when there is something to do."""
         world = self._world
-        nap = chance.choice((0, 0, 0.02, 0.05))
+        nap = chance.choice((0, 0.03, 0.1))
         await world.slow(nap)
         if chance.random() < 0.8:
             await world.tick(full=chance.random() < 0.15)
