@@ -9,7 +9,7 @@ from eval.small_model import Served
 
 from tieline.domain.facts import MergeStrategy
 from tieline.llm.merge_model import merge_model
-from tieline.ports.llm import ClassifyRequest, ModelUse, RewriteRequest
+from tieline.ports.llm import ClassifyRequest, LlmAnswerError, ModelUse, RewriteRequest
 
 pytestmark = pytest.mark.usefixtures("loopback_models")
 
@@ -27,15 +27,24 @@ async def merged(engine: MergeEngine, case: MergeCase) -> MergeScore:
     return score(case, outcome)
 
 
-async def test_the_model_judges_in_the_form_that_was_asked_for(served: Served) -> None:
+async def test_the_model_judges_in_the_form_that_was_asked_for_or_is_told_that_it_did_not(
+    served: Served,
+) -> None:
     model = merge_model(small_spec(ModelUse.MERGE, served))
-    request = ClassifyRequest("notes", "", ("Has a dog.",), ("Lives in Rome.",))
-    classified = await model.classify(request)
-    assert len(classified.judgements) == 1
-    assert classified.usage.engine == served.model
-    assert classified.usage.requests == 1
-    assert classified.usage.input_tokens > 100
-    assert classified.usage.output_tokens > 5
+    judged = 0
+    for said in ("Lives in Rome.", "Has a cat.", "The dog is called Rex.", "Has no dog any more."):
+        try:
+            classified = await model.classify(ClassifyRequest("notes", "", ("Has a dog.",), (said,)))
+        except LlmAnswerError as error:
+            usage = error.usage
+        else:
+            judged += len(classified.judgements)
+            usage = classified.usage
+        assert usage is not None
+        assert (usage.engine, usage.requests) == (served.model, 1)
+        assert usage.input_tokens > 100
+        assert usage.output_tokens > 5
+    assert judged >= 1
 
 
 async def test_the_model_writes(served: Served) -> None:

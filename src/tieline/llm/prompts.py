@@ -108,7 +108,8 @@ def classify_prompt(request: ClassifyRequest) -> Prompt:
         {
             "new": _below(count),
             "relation": {"type": "string", "enum": list(RELATIONS)},
-            "of": {"type": "array", "items": _below(len(request.old))},
+            # Bounded, or a weak model goes on naming numbers until its answer is cut off.
+            "of": {"type": "array", "items": _below(len(request.old)), "maxItems": len(request.old)},
         }
     )
     listed = {"type": "array", "items": judgement, "minItems": count, "maxItems": count}
