@@ -62,7 +62,12 @@ class AnalysisMapper:
         self._answers = answers
 
     async def apply(
-        self, org: OrgConfig, app: AppConfig | None, conversation: Conversation, contact_id: str, tally: PassTally
+        self,
+        org: OrgConfig,
+        app: AppConfig | None,
+        conversation: Conversation,
+        contact_id: str,
+        tally: PassTally,
     ) -> None:
         """Writes what the analysis says. Raises ConflictError if the contact never rests."""
         org_id, rules, asking = conversation.key.org_id, analysis_rules(org, app), _Asking()
@@ -112,12 +117,7 @@ class AnalysisMapper:
                 break
             await self._ask(org, org_id, new, asking)
         await self._record(conversation, contact.contact_id or None, asking.usage)
-        done = {
-            (one.analysis_data_name, one.field_name)
-            for one in earlier
-            if one.analysis_version == said.analysis_version
-        }
-        applied = [m for m in rules.mappings if (m.analysis_data_name, m.field_name) in done]
+        applied = _applied(rules, earlier, said.analysis_version)
         return Preview(contact.contact_id, board.changeset(), plan.applications, plan.needs, applied)
 
     async def _plan(
@@ -163,6 +163,12 @@ class AnalysisMapper:
         if spent:
             async with self._store.transaction() as uow:
                 await uow.work.record_usage(conversation.key.org_id, spent)
+
+
+def _applied(rules: AnalysisRules, earlier: Sequence[Application], version: str) -> list[AnalysisMapping]:
+    """The mappings by which this version of the analysis was applied before."""
+    done = {(one.analysis_data_name, one.field_name) for one in earlier if one.analysis_version == version}
+    return [one for one in rules.mappings if (one.analysis_data_name, one.field_name) in done]
 
 
 def analysed(conversation: Conversation) -> Analysed:
