@@ -221,13 +221,16 @@ class MemoryUnitOfWork:
         """Where a read of this tenant stands."""
         await self._store.point("read_state")
         tenant, state = self._tables.read_states.get((org_id, app_id, kind), ("", ReadState()))
-        return state if tenant == tenant_key else ReadState()
+        known = (org_id, tenant_key) in self._tables.tenants_read
+        return replace(state if tenant == tenant_key else ReadState(), tenant_known=known)
 
     async def save_read_state(
         self, org_id: str, app_id: str, kind: str, tenant_key: str, state: ReadState
     ) -> None:
         """Saves it."""
         await self._store.point("save_read_state")
+        if kind == "full" and state.completed_at is not None:
+            self._tables.tenants_read.setdefault((org_id, tenant_key), state.completed_at)
         self._tables.read_states[org_id, app_id, kind] = (tenant_key, state)
 
     def _of(self, org_id: str, tenant_key: str) -> list[LinkRow]:

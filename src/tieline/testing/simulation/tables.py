@@ -104,6 +104,7 @@ class Tables:
     wakes: dict[int, Wake] = field(default_factory=dict)
     brakes: dict[tuple[str, str], Brake] = field(default_factory=dict)
     effects: dict[tuple[str, str, str], Mapping[BrakeKind, int]] = field(default_factory=dict)
+    tenants_read: dict[tuple[str, str], datetime] = field(default_factory=dict)
     audit_records: dict[tuple[str, str, str], AuditRecord] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
