@@ -18,6 +18,7 @@ from tieline.connectors.http import HttpSession
 from tieline.connectors.registry import get_connector, with_spec
 from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
+from tieline.flows.dry_running import DryRunning, Parts
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
@@ -38,13 +39,15 @@ from tieline.store.accounts import Accounts
 from tieline.store.answers import KeptAnswersStore
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
-from tieline.store.brake import BrakeDesk
+from tieline.store.brake import BrakeDesk, PostgresBrakes
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
+from tieline.store.dry_runs import DryRunReports
 from tieline.store.due_work import DueWork
 from tieline.store.embedded import EmbeddedServer, ensure_database, find_binaries
 from tieline.store.extractions import Extractions
+from tieline.store.figures import PostgresFigures
 from tieline.store.issues import Issues
 from tieline.store.leases import Leases
 from tieline.store.members import Members
@@ -56,6 +59,7 @@ from tieline.store.rate_limit import PostgresGate
 from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets
+from tieline.store.shadow import PostgresShadows
 from tieline.store.tokens import AppTokens
 from tieline.store.unit_of_work import PostgresStore
 from tieline.store.usage import UsageBook
@@ -299,6 +303,25 @@ def wire(
         extractor=_extractor(settings),
         extractions=Extractions(pool, store, configs, jobs),
         usage=UsageBook(pool),
+    )
+
+
+def dry_running(tieline: Tieline) -> DryRunning:
+    """What tries runs of what is wired."""
+    return DryRunning(
+        Parts(
+            shadows=PostgresShadows(tieline.database_url, tieline.ids),
+            book=DryRunReports(tieline.pool),
+            figures=PostgresFigures(tieline.pool, tieline.quotas, tieline.clock),
+            store=tieline.store,
+            brakes=PostgresBrakes(),
+            config=Organisations(tieline.configs, tieline.apps),
+            sessions=tieline.session_for,
+            merger=tieline.merger,
+            answers=tieline.answers,
+            clock=tieline.clock,
+            ids=tieline.ids,
+        )
     )
 
 

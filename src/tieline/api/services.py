@@ -9,6 +9,7 @@ from fastapi import Request
 
 from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
+from tieline.flows.dry_running import DryRunning
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
@@ -19,6 +20,7 @@ from tieline.store.accounts import Accounts
 from tieline.store.config import Configs
 from tieline.store.contacts import Contacts
 from tieline.store.conversations import Conversations
+from tieline.store.dry_runs import DryRunReports
 from tieline.store.extractions import Extractions
 from tieline.store.issues import Issues
 from tieline.store.pool import Pool
@@ -63,6 +65,14 @@ class Analyses:
 
 
 @dataclass(frozen=True, slots=True)
+class DryRuns:
+    """What the routes of dry runs use."""
+
+    running: DryRunning
+    reports: DryRunReports
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything that routes use, wired. `connections` may be left out where no app is ever asked for."""
 
@@ -79,6 +89,7 @@ class Services:
     desk: Desk | None = None
     analyses: Analyses | None = None
     previewing: Previewing | None = None
+    dry_runs: DryRuns | None = None
 
 
 def services_of(request: Request) -> Services:
@@ -107,6 +118,13 @@ def previewing_of(request: Request) -> Previewing:
     previewing = services_of(request).previewing
     assert previewing is not None, "these services were wired without previews"
     return previewing
+
+
+def dry_runs_of(request: Request) -> DryRuns:
+    """The part of the services that tries runs."""
+    dry_runs = services_of(request).dry_runs
+    assert dry_runs is not None, "these services were wired without dry runs"
+    return dry_runs
 
 
 def analyses_of(request: Request) -> Analyses:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import uvicorn
 
-from tieline.bootstrap import Tieline, start_embedded
+from tieline.bootstrap import Tieline, dry_running, start_embedded
 from tieline.cli.output import note
 from tieline.cli.runtime import CommandError, Exit, guarded, settings_of, with_tieline
+from tieline.store.dry_runs import DryRunReports
 from tieline.store.embedded import ensure_database
 from tieline.worker.wiring import make_worker
 
@@ -31,7 +32,7 @@ class _Server(uvicorn.Server):
 def services_of(tieline: Tieline) -> "Services":
     """What the API works with."""
     # Only this command waits for the web framework.
-    from tieline.api.services import Analyses, ApiLimits, Connections, Desk, Services
+    from tieline.api.services import Analyses, ApiLimits, Connections, Desk, DryRuns, Services
 
     limits = ApiLimits(tieline.settings.max_body_bytes, tieline.settings.max_page_items)
     return Services(
@@ -48,6 +49,7 @@ def services_of(tieline: Tieline) -> "Services":
         analyses=Analyses(tieline.extractions, tieline.usage),
         desk=Desk(tieline.merging, tieline.reviewing, tieline.issues, tieline.braking),
         previewing=tieline.previewing,
+        dry_runs=DryRuns(dry_running(tieline), DryRunReports(tieline.pool)),
     )
 
 
