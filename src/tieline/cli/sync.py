@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tieline.bootstrap import Tieline
+from tieline.cli.dry_run import TriedKind, try_run
 from tieline.cli.issues import COLUMNS
 from tieline.cli.output import JsonFlag, OrgOption, note, print_json, print_rows
-from tieline.cli.runtime import CommandError, Exit, app_of, org_of, with_tieline
+from tieline.cli.runtime import CommandError, Exit, app_of, fail, org_of, with_tieline
+from tieline.flows.dry_running import Asked
 from tieline.store.issues import IssueFilter
+from tieline.store.json_text import JsonError, load_json
 from tieline.store.runs import SYNCS, Run, RunInProgressError
 from tieline.worker.wiring import make_worker
 
@@ -31,14 +34,30 @@ def run_sync(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read all records, not only what changed.")] = False,
     wait: Annotated[bool, typer.Option(help="Stay until it has ended.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would do, and change nothing.")
+    ] = False,
+    kind: Annotated[TriedKind, typer.Option(help="What to show; only with --dry-run.")] = TriedKind.INBOUND,
+    mappings: Annotated[
+        typer.FileText | None, typer.Option(help="A crm_config as JSON to try; only with --kind mappings.")
+    ] = None,
+    no_model: Annotated[
+        bool, typer.Option("--no-model", help="Ask no model; show merges as to be merged.")
+    ] = False,
     org: OrgOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Sync contacts now. Works in this process too, so that no other worker need run."""
+    asked = _tried(kind, mappings, full=full, no_model=no_model) if dry_run else None
+    if asked is None and (kind is not TriedKind.INBOUND or mappings is not None or no_model):
+        fail("--kind, --mappings and --no-model go with --dry-run.", Exit.USAGE)
 
     async def work(tieline: Tieline) -> None:
         org_id = await org_of(tieline, org)
         app_id = await app_of(tieline, org_id, app)
+        if asked is not None:
+            await try_run(tieline, org_id, app_id, asked, as_json=as_json)
+            return
         try:
             run = await tieline.runs.queue(org_id, app_id, full_read=full, triggered_by="manual")
         except RunInProgressError as error:
@@ -52,6 +71,21 @@ def run_sync(
         await report_run(tieline, org_id, run, "sync", as_json=as_json)
 
     with_tieline(ctx, work)
+
+
+def _tried(kind: TriedKind, mappings: typer.FileText | None, *, full: bool, no_model: bool) -> Asked:
+    """What is to be tried. Ends the process if the flags do not go together."""
+    if (kind is TriedKind.MAPPINGS) != (mappings is not None):
+        fail("--kind mappings needs --mappings FILE, and no other kind takes it.", Exit.USAGE)
+    config = None
+    if mappings is not None:
+        try:
+            config = load_json(mappings.read())
+        except JsonError as error:
+            fail(f"{mappings.name}: {error}", Exit.USAGE)
+        if not isinstance(config, dict):
+            fail(f"{mappings.name} must hold one object, shaped as an app's crm_config.", Exit.USAGE)
+    return Asked(kind.value, full, not no_model, config)
 
 
 @sync_app.command("status")
