@@ -10,7 +10,11 @@ from eval.small_model import Served
 from tieline.llm.extractor import model_extractor
 from tieline.ports.llm import AskedField, ExtractRequest, ModelUse
 
-pytestmark = pytest.mark.usefixtures("loopback_models")
+pytestmark = [
+    pytest.mark.usefixtures("loopback_models"),
+    # A model's client keeps its connection open, and is not closed while its process lives.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 SHORT = tuple(one for one in conversations() if len(one.transcript) < 1_000)
 HOSTILE = tuple(one for one in SHORT if "injection" in one.categories)

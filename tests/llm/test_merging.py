@@ -11,7 +11,11 @@ from tieline.domain.facts import MergeStrategy
 from tieline.llm.merge_model import merge_model
 from tieline.ports.llm import ClassifyRequest, LlmAnswerError, ModelUse, RewriteRequest
 
-pytestmark = pytest.mark.usefixtures("loopback_models")
+pytestmark = [
+    pytest.mark.usefixtures("loopback_models"),
+    # A model's client keeps its connection open, and is not closed while its process lives.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 # One of each kind of trouble; all of them are in `make eval`.
 CASES = tuple(case for case in merge_cases() if case.category not in ("very_long",))[::14]
