@@ -16,7 +16,7 @@ async def test_every_page_of_an_empty_installation_says_what_to_do(rooms: Rooms)
     expected = {
         "/": "Connect a CRM", "/contacts": "No contacts yet", "/conversations": "No conversations yet",
         "/connections": "No CRM is connected yet", "/mappings": "Connect a CRM first", "/runs": "No runs yet",
-        "/review": "Nothing needs you", "/settings": "No key yet", "/fields": "New field",
+        "/review": "Nothing needs you", "/brakes": "Nothing was stopped", "/settings": "No key yet", "/fields": "New field",
         "/connections/new/salesforce": "External Client App Manager", "/connections/new/hubspot": "access token",
     }  # fmt: skip
     for path, words in expected.items():

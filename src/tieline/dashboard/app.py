@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from tieline.bootstrap import Tieline
 from tieline.dashboard.pages import (
+    brakes,
     connections,
     contacts,
     conversations,
@@ -38,6 +39,7 @@ ROUTES: Sequence[BaseRoute] = (
     *mappings.ROUTES,
     *runs.ROUTES,
     *review.ROUTES,
+    *brakes.ROUTES,
     *settings.ROUTES,
 )
 

@@ -22,5 +22,6 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("/mappings", "Mappings", "arrow-left-right"),
     Entry("/runs", "Runs", "activity"),
     Entry("/review", "Review", "inbox"),
+    Entry("/brakes", "Brakes", "shield"),
     Entry("/settings", "Settings", "settings", "owner"),
 )

@@ -81,7 +81,7 @@ async def save(visit: Visit) -> Response:
     changed = {name: text for name, text in given.items() if text != shown[name]}
     if not changed:
         return visit.go(f"/contacts/{contact.contact_id}", "Nothing was changed.")
-    values = {name: _typed(config.fields[name], text) for name, text in changed.items()}
+    values = {name: typed(config.fields[name], text) for name, text in changed.items()}
     edit = Edit(
         values={name: value for name, value in values.items() if name in _BUILT_IN},
         custom_fields={name: value for name, value in values.items() if name not in _BUILT_IN},
@@ -181,7 +181,7 @@ def _form(
     )
 
 
-def _typed(spec: FieldSpec, text: str) -> Any:
+def typed(spec: FieldSpec, text: str) -> Any:
     """What a form's text is in the field's own JSON type; what does not fit is left for the check to refuse."""
     if not text:
         return None

@@ -1,10 +1,12 @@
 """What needs a person: open issues with their choices, decisions, replays in bulk, and what was closed."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tieline.dashboard.pages.contacts import typed
 from tieline.dashboard.visit import BASE, Visit, action, page
 from tieline.domain.review import Choice, choices
 from tieline.flows.merging_contacts import MergeRefusedError
@@ -50,8 +52,9 @@ async def decide(visit: Visit) -> Response:
     except ValueError:
         raise HTTPException(422, "Choose what is to be done.") from None
     decision = Decision(
-        choice, visit.text("record") or None, visit.text("survivor") or None, visit.text("note")
-    )
+        choice, visit.text("record") or None, visit.text("survivor") or None, visit.text("note"),
+        await _value(visit) if choice is Choice.EDIT else None,
+    )  # fmt: skip
     try:
         done = await visit.tieline.reviewing.decide(
             visit.org_id, config, visit.path("issue_id"), decision, visit.editor
@@ -71,6 +74,14 @@ async def replay(visit: Visit) -> Response:
         raise HTTPException(422, "Say which kind of issue is to be replayed.")
     done = await visit.tieline.issues.replay_all(visit.org_id, Replay(kind=kind))
     return visit.go(f"/review?{urlencode({'kind': kind})}", f"{len(done)} are done again.")
+
+
+async def _value(visit: Visit) -> Any:
+    """An edited value, in the JSON type of the issue's field."""
+    issue = await visit.tieline.issues.get(visit.org_id, visit.path("issue_id"))
+    fields = (await visit.tieline.configs.get(visit.org_id)).fields
+    spec = fields.get((issue.field_name if issue else None) or "")
+    return typed(spec, visit.text("value")) if spec else visit.text("value")
 
 
 async def _item(visit: Visit, refused: str) -> Response:
