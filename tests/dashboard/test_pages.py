@@ -16,7 +16,8 @@ async def test_every_page_of_an_empty_installation_says_what_to_do(rooms: Rooms)
     expected = {
         "/": "Connect a CRM", "/contacts": "No contacts yet", "/conversations": "No conversations yet",
         "/connections": "No CRM is connected yet", "/mappings": "Connect a CRM first", "/runs": "No runs yet",
-        "/review": "Nothing needs you", "/brakes": "Nothing was stopped", "/settings": "No key yet", "/fields": "New field",
+        "/review": "Nothing needs you", "/brakes": "Nothing was stopped", "/settings": "No key yet",
+        "/fields": "New field",
         "/connections/new/salesforce": "External Client App Manager", "/connections/new/hubspot": "access token",
     }  # fmt: skip
     for path, words in expected.items():
@@ -114,3 +115,33 @@ async def test_fields_are_made_changed_and_removed(rooms: Rooms) -> None:
     assert (stage.label, stage.options) == ("Phase", ("New", "Won", "Lost"))
     await editor.post("/fields/remove", name="stage")
     assert (await rooms.tieline.configs.get(rooms.org)).custom_fields == ()
+
+
+async def test_every_kind_of_issue_can_be_read_and_decided(rooms: Rooms) -> None:
+    contact = await rooms.contact("+14155550100", first_name="Alice")
+    kinds = (
+        "conflict",
+        "shared_number",
+        "merge_proposed",
+        "low_confidence",
+        "contradiction",
+        "brake",
+        "write_refused",
+    )
+    async with rooms.tieline.pool.connection() as connection:
+        for kind in kinds:
+            await connection.execute(
+                "insert into issue (org_id, issue_id, cause, kind, message, contact_id, field_name, raw)"
+                " values (%s, %s, %s, %s, 'What happened.', %s, 'first_name', '\"Alicia\"')",
+                (rooms.org, f"issue_{kind}", kind, kind, contact),
+            )
+    editor = await rooms.visitor("editor@acme.example")
+    assert (await editor.get("/review")).text.count("What happened.") == len(kinds)
+    for kind in kinds:
+        page = (await editor.get(f"/review/issue_{kind}")).text
+        assert "Leave it as it is" in page, kind
+        gone = await editor.post(f"/review/issue_{kind}", choice="dismiss")
+        assert gone.status_code == 303, kind
+    assert await rooms.tieline.issues.counts(rooms.org) == {}
+    refused = await editor.post("/review/issue_conflict", choice="nonsense")
+    assert refused.status_code == 422
