@@ -195,7 +195,7 @@ def _ledger_overruled(
     source = Source(
         SourceKind.CRM, record.modified_ms, record_ref(rules.tenant_key, record.external_id), link.read_ms
     )
-    for lost in (*look.overruled, *_replaced_for_good(link, look)):
+    for lost in (*look.overruled, *_replaced_for_good(look)):
         if lost.pair.key in sent:
             standing = board.value(link.contact_id, lost.pair.field.name)
             change = FieldChange(
@@ -205,16 +205,18 @@ def _ledger_overruled(
             board.change_field(link.contact_id, change)
 
 
-def _replaced_for_good(link: LinkState, look: Look) -> Iterator[Overruled]:
+def _replaced_for_good(look: Look) -> Iterator[Overruled]:
     """Values of the CRM's people that we only ever agreed to differ from: a write is the end of them."""
     for pair in look.to_push.values():
-        base = link.pairs.get(pair.key, PairState()).base
+        base = look.states.get(pair.key, PairState()).base
         theirs = base.remote
-        if pair.inbound or base.new or base.unseen or theirs is ABSENT or pair.same(base.local, theirs):
+        if base.new or base.unseen or theirs is ABSENT or pair.same(base.local, theirs):
             continue
         lost = pair.to_local(theirs)
         shown = as_text(lost.raw) if isinstance(lost, Uncoercible) else lost
-        yield Overruled(pair, shown, "the CRM's value is not mapped inbound; a local change replaced it")
+        yield Overruled(
+            pair, shown, "both sides had agreed to differ; a local change replaced the CRM's value"
+        )
 
 
 def _confirm(

@@ -6,7 +6,7 @@ from typing import Any
 
 from tieline.domain.board import Known
 from tieline.domain.changes import Base, PairState, Sent
-from tieline.domain.changeset import ContactState, LinkState, LinkStatus
+from tieline.domain.changeset import ContactState, LedgerOutcome, LinkState, LinkStatus
 from tieline.domain.crm_schema import CrmField, CrmKind
 from tieline.domain.fields import FieldSpec
 from tieline.domain.mapping import MappingSet, Pair, Policy
@@ -195,3 +195,11 @@ def test_a_look_older_than_another_look_decides_nothing() -> None:
     made = plan(tie, {"a": "new"}, {"b": "of an older moment"})
     assert not made.writes
     assert not made.changeset
+
+
+def test_a_value_that_was_agreed_to_differ_is_kept_in_the_ledger_when_it_is_replaced() -> None:
+    tie = link()
+    differs = replace(tie, pairs={**tie.pairs, KEYS["a"]: PairState(Base("old", "theirs"))})
+    made = plan(differs, {"a": "new"}, {"a": "theirs"})
+    (change,) = [c for one in made.changeset.contact_changes for c in one.changes]
+    assert (change.outcome, change.new) == (LedgerOutcome.OVERRULED, "theirs")
