@@ -13,7 +13,7 @@ from tieline.cli.demo.system import new_directory, remove
 from tieline.cli.demo.waiting import Silent
 
 _BLOCK = re.compile(r"<!-- tested: .*? -->\n```sh\n(.*?)```", re.DOTALL)
-_ROUTE = re.compile(r"`(GET|POST|PATCH|DELETE) (/[^`?\s]*)[^`]*`")
+_ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?\s]*)[^`]*`")
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 _DOCUMENTS = (
     "README.md", "CONTRIBUTING.md", "ADDING_A_CRM.md", "CHANGELOG.md", "docs/*.md", "docs/adr/*.md",
