@@ -14,6 +14,7 @@ from eval.merge_cases import Fact, MergeCase
 from eval.text import bare_words, holds, names, numbers, says
 from tieline.domain.facts import Judgement, Relation
 from tieline.domain.statements import compare_key, pieces
+from tieline.domain.terms import is_relative
 from tieline.ports.llm import Usage
 
 Strategy = Literal["facts", "rewrite"]
@@ -89,6 +90,8 @@ class Look:
         self.outcome = outcome
         self.by_statement = outcome.strategy == "facts"
         self.keys = [piece.key for piece in pieces(outcome.text)]
+        # "Call again tomorrow." said on two days is two facts: such words count with their day.
+        self.said = [piece.dated if is_relative(piece.text) else piece.key for piece in pieces(outcome.text)]
         self.dated = {piece.dated for piece in pieces(outcome.text)}
         self._record = {compare_key(text) for text in outcome.record}
 
@@ -158,7 +161,7 @@ def _stating(fact: Fact, case: MergeCase) -> set[str]:
 
 def _duplicates(case: MergeCase, look: Look) -> int:
     """How many statements too many there are: repeated ones, and repetitions of what the labels call the same."""
-    extra = len(look.keys) - len(set(look.keys))
+    extra = len(look.said) - len(set(look.said))
     for index, label in enumerate(case.labels):
         if any(not one.of for one in label):
             continue
