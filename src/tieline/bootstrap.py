@@ -17,6 +17,7 @@ from tieline.config import Settings
 from tieline.connectors.http import HttpSession
 from tieline.connectors.registry import get_connector, with_spec
 from tieline.flows.brake_answers import BrakeAnswers
+from tieline.flows.config_file import ConfigFiles
 from tieline.flows.connecting import Connecting
 from tieline.flows.dry_running import DryRunning, Parts
 from tieline.flows.editing import Editing
@@ -41,6 +42,7 @@ from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
 from tieline.store.brake import BrakeDesk, PostgresBrakes
 from tieline.store.config import Configs
+from tieline.store.config_file import PostgresConfigFiles
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
 from tieline.store.dry_runs import DryRunReports
@@ -157,6 +159,7 @@ class Tieline:
     configs: Configs
     apps: Apps
     connecting: Connecting
+    config_files: ConfigFiles
     contacts: Contacts
     conversations: Conversations
     editing: Editing
@@ -264,6 +267,15 @@ def wire(
     apps, configs = Apps(pool, sealer), Configs(pool, clock, ids)
     merging = ContactMerging(ContactMerges(store), clock)
     merger, answers = _merger(settings), KeptAnswersStore(pool)
+    connecting = Connecting(
+        PostgresAppStore(pool, apps, configs, jobs, ids),
+        get_connector,
+        sessions,
+        clock,
+        ids,
+        sandbox_mode=settings.sandbox_mode,
+    )
+    extractions = Extractions(pool, store, configs, jobs)
     return Tieline(
         settings=settings,
         database_url=url,
@@ -277,14 +289,8 @@ def wire(
         members=Members(pool, clock, ids),
         configs=configs,
         apps=apps,
-        connecting=Connecting(
-            PostgresAppStore(pool, apps, configs, jobs, ids),
-            get_connector,
-            sessions,
-            clock,
-            ids,
-            sandbox_mode=settings.sandbox_mode,
-        ),
+        connecting=connecting,
+        config_files=ConfigFiles(PostgresConfigFiles(pool, configs, apps, extractions), connecting),
         contacts=Contacts(pool, clock),
         conversations=conversations,
         editing=Editing(ContactEdits(store, clock), clock, ids),
@@ -301,7 +307,7 @@ def wire(
         answers=answers,
         previewing=Previewing(store, Organisations(configs, apps), merger, answers),
         extractor=_extractor(settings),
-        extractions=Extractions(pool, store, configs, jobs),
+        extractions=extractions,
         usage=UsageBook(pool),
     )
 

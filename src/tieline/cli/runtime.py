@@ -21,6 +21,7 @@ from tieline.config import Settings, SettingsError, load
 from tieline.connectors.registry import UnknownProviderError
 from tieline.flows.app_checks import AppRefusedError
 from tieline.flows.brake_answers import BrakeOverError, UnknownBrakeError
+from tieline.flows.config_file import ConfigFileRefusedError
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.connecting import TooManyAppsError
 from tieline.flows.editing import EditRefusedError, UnknownContactError
@@ -65,7 +66,8 @@ _CODES: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
         apps.UnknownAppError, runs.UnknownAppError,
     )),
     (Exit.REFUSED, (
-        AccountError, AppRefusedError, BrakeOverError, ConfigRefusedError, ConfigurationError, DecisionRefusedError,
+        AccountError, AppRefusedError, BrakeOverError, ConfigFileRefusedError, ConfigRefusedError, ConfigurationError,
+        DecisionRefusedError,
         EditRefusedError, MergeRefusedError, TenantMismatchError, TooManyAppsError, runs.RunInProgressError,
     )),
     (Exit.UNAVAILABLE, (CrmError, NotMigratedError, EmbeddedServerError)),

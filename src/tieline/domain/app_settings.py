@@ -24,6 +24,8 @@ MAX_SECRET: Final = 20_000
 MAX_INTERVAL_MINUTES: Final = 7 * 24 * 60
 DEFAULT_INTERVAL_MINUTES: Final = 5
 MAX_AUDIT_HOURS: Final = 31 * 24
+PUBLIC_AUTH: Final = frozenset({"type", "client_id", "username"})
+"""The members of `auth_config` that are no secrets."""
 MAPPING_LISTS: Final = ("inbound_sync_mappings", "outbound_sync_mappings")
 
 _Check = Callable[[Any], str | None]

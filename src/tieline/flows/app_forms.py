@@ -1,7 +1,7 @@
 """An app as somebody sent it: is its form right, and what is the app with it. Pure; asks no CRM and no store."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieline.domain import app_settings
@@ -10,6 +10,16 @@ from tieline.ports.config import AppConfig
 from tieline.ports.connections import Connectors
 
 _NAMES: Mapping[str, str] = {"name": "name", "tenant_url": "tenant_url", "tenant_id": "tenant_sub_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class AppInput:
+    """What was sent, by the API's names. An update leaves alone what is not in here; create takes the rest as unset.
+
+    Members: type, provider, name, tenant_url, tenant_id (a sub-account), auth_config, crm_config.
+    """
+
+    members: Mapping[str, Any] = field(repr=False)
 
 
 def form_problems(

@@ -6,7 +6,7 @@ nothing is. This module must never save mappings that it knows to be wrong, nor 
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tieline.domain.changeset import IssueNote
@@ -14,7 +14,9 @@ from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.fields import Problem
 from tieline.domain.mapping_changes import compare
 from tieline.flows.app_checks import AppRefusedError, judged, judged_again
+from tieline.flows.app_forms import AppInput as AppInput
 from tieline.flows.app_forms import form_problems, same_connection, with_members
+from tieline.flows.checking import NO_CREDENTIALS, AppChecking
 from tieline.flows.tenancy import Tenancy, over_tenant, tenant_cause, tenant_issue
 from tieline.flows.trial import LOOK_FOR_S, HeldToken, NotReached, OtherTenant, Outcome, Reached, look
 from tieline.ports.clock import Clock, Ids
@@ -25,21 +27,10 @@ from tieline.ports.errors import ConflictError, TransientError
 
 MAX_APPS_PER_PROVIDER: Final = 20
 _TRIES: Final = 3
-_NO_CREDENTIALS: Final = "No credentials were given yet; set auth_config."
 
 
 class TooManyAppsError(Exception):
     """The organisation has as many apps of this provider as it may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppInput:
-    """What was sent, by the API's names. An update leaves alone what is not in here; create takes the rest as unset.
-
-    Members: type, provider, name, tenant_url, tenant_id (a sub-account), auth_config, crm_config.
-    """
-
-    members: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +56,9 @@ class Connecting:
         look_for_s: float = LOOK_FOR_S,
     ) -> None:
         self.tenancy = Tenancy(apps)
+        self.checking = AppChecking(
+            apps, connectors, sessions, clock, ids, sandbox_mode=sandbox_mode, look_for_s=look_for_s
+        )
         self._apps = apps
         self._connectors = connectors
         self._sessions = sessions
@@ -120,7 +114,7 @@ class Connecting:
         app, outcome = await self._look_again(org_id, app_id, fresh=True)
         match outcome:
             case None:
-                return AuthTest(False, _NO_CREDENTIALS)
+                return AuthTest(False, NO_CREDENTIALS)
             case Reached() | NotReached(status="connected"):
                 # Mappings that turn out wrong are no fault of the credentials.
                 return AuthTest(True, app.status_reason or "")
@@ -151,7 +145,7 @@ class Connecting:
         app = await self._apps.get(org_id, app_id)
         auth = await self._apps.credentials(org_id, app_id)
         if not auth:
-            raise AppRefusedError([Problem("auth_config", _NO_CREDENTIALS)])
+            raise AppRefusedError([Problem("auth_config", NO_CREDENTIALS)])
         tokens = HeldToken(self._apps.tokens(org_id, app_id))
         guard = self.tenancy.guard(org_id, app_id) if app.tenant_id else _anybody
         session = self._sessions(app, auth, tokens=tokens, on_identity=guard)
@@ -180,7 +174,7 @@ class Connecting:
         known = auth
         if present is not None and auth is None:
             known = await self._apps.credentials(app.org_id, app.app_id)
-        outcome: Outcome = NotReached("not_connected", _NO_CREDENTIALS)
+        outcome: Outcome = NotReached("not_connected", NO_CREDENTIALS)
         if known:
             tokens = HeldToken(self._apps.tokens(app.org_id, app.app_id) if same_credentials else None)
             outcome = await look(self._sessions, app, known, tokens, self._look_for_s)

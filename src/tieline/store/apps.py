@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from tieline.domain.app_settings import PUBLIC_AUTH
 from tieline.domain.crm_schema import CrmField, CrmKind, CrmOption, CrmSchema
 from tieline.ports.config import AppConfig
 from tieline.ports.crm import Identity, Token
@@ -13,7 +14,6 @@ from tieline.store.json_text import dump_json, load_json
 from tieline.store.pool import Connection, Pool, Queries
 from tieline.store.secrets import Secrets
 
-PUBLIC_AUTH = frozenset({"type", "client_id", "username"})
 _sql = Queries("apps")
 
 

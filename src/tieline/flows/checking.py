@@ -1,0 +1,61 @@
+"""What saving an app would come to, found out without saving it: its form, its mappings, and its CRM's own word.
+
+Asks the CRM, read-only. This module must never write to the store, but for a token that a saved app had to renew.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tieline.flows.app_checks import AppRefusedError, judged
+from tieline.flows.app_forms import AppInput, form_problems, with_members
+from tieline.flows.trial import HeldToken, NotReached, Outcome, look
+from tieline.ports.clock import Clock, Ids
+from tieline.ports.config import AppConfig, OrgConfig
+from tieline.ports.connections import AppStore, Connectors, SessionFactory
+
+NO_CREDENTIALS: Final = "No credentials were given yet; set auth_config."
+
+
+@dataclass(frozen=True, slots=True)
+class AppChecking:
+    """The look before saving. `look_for_s` is how long a CRM may take to answer, in seconds."""
+
+    apps: AppStore
+    connectors: Connectors
+    sessions: SessionFactory
+    clock: Clock
+    ids: Ids
+    sandbox_mode: bool
+    look_for_s: float
+
+    async def check(
+        self, org_id: str, app_id: str | None, given: AppInput, org: OrgConfig
+    ) -> tuple[AppConfig, Outcome]:
+        """What the app would become (None: a new one) with these contact fields, and what its CRM said.
+
+        Raises AppRefusedError, LookupError.
+        """
+        members = given.members
+        if app_id is None:
+            kind, provider = str(members.get("type")), str(members.get("provider"))
+            present = AppConfig(org_id, self.ids.new("app"), kind, provider)
+        else:
+            present = await self.apps.get(org_id, app_id)
+        problems = form_problems(
+            members, present.provider, present.type, self.connectors, sandbox_mode=self.sandbox_mode, new=app_id is None
+        )  # fmt: skip
+        if problems:
+            raise AppRefusedError(problems)
+        outcome = await self._look(present, with_members(present, members), given, saved=app_id is not None)
+        return judged(with_members(present, members), org, outcome, self.clock.now()), outcome
+
+    async def _look(self, present: AppConfig, app: AppConfig, given: AppInput, *, saved: bool) -> Outcome:
+        auth = given.members.get("auth_config")
+        tokens = HeldToken()
+        if auth is None and saved:
+            auth = await self.apps.credentials(app.org_id, app.app_id)
+            if present.tenant_url == app.tenant_url:
+                tokens = HeldToken(self.apps.tokens(app.org_id, app.app_id))
+        if not auth:
+            return NotReached("not_connected", NO_CREDENTIALS)
+        return await look(self.sessions, app, auth, tokens, self.look_for_s)
