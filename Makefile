@@ -19,7 +19,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env check test test-unit test-bottlecrm test-llm llm sim sim-postgres chaos demo bench eval fmt lock ci-deps clean
+.PHONY: help env check test test-unit test-bottlecrm test-llm llm sim sim-postgres chaos demo screenshots bench eval fmt lock ci-deps clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,9 @@ demo: env  ## the walk-through on both CRMs (KEEP=1 leaves it running)
 
 chaos: env  ## kill -9 of workers in the middle of real work; ARGS="push --crm hubspot --kills 3" and the like
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+screenshots: env  ## pictures of every page of the dashboard into docs/images (needs Chromium: make ci-deps)
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: env  ## benchmarks; never part of the tests
 	$(BIN)/python -m bench $(ARGS)

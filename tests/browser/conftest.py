@@ -23,6 +23,11 @@ _FLAGS = (
 ).split()
 
 
+def flags() -> list[str]:
+    """How Chromium is started: headless on any machine, and asking no other host for anything."""
+    return list(_FLAGS)
+
+
 def chromium() -> str | None:
     """The browser's program: what TIELINE_TEST_CHROMIUM names, else the system's."""
     named = os.environ.get("TIELINE_TEST_CHROMIUM")
