@@ -16,6 +16,7 @@ import httpx2
 from tieline.config import Settings
 from tieline.connectors.http import HttpSession
 from tieline.connectors.registry import get_connector, with_spec
+from tieline.domain.backfill import Rate
 from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.config_file import ConfigFiles
 from tieline.flows.connecting import Connecting
@@ -23,6 +24,7 @@ from tieline.flows.dry_running import DryRunning, Parts
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.planning_backfills import PlanningBackfills
 from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
 from tieline.llm.extractor import model_extractor
@@ -40,6 +42,7 @@ from tieline.store.accounts import Accounts
 from tieline.store.answers import KeptAnswersStore
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
+from tieline.store.backfills import Backfills
 from tieline.store.brake import BrakeDesk, PostgresBrakes
 from tieline.store.config import Configs
 from tieline.store.config_file import PostgresConfigFiles
@@ -173,7 +176,11 @@ class Tieline:
     leases: Leases
     due_work: DueWork
     merger: MergeModel
+    memory_merger: MergeModel
+    memory_reader: Extractor | None
     answers: KeptAnswersStore
+    backfills: Backfills
+    planning_backfills: PlanningBackfills
     previewing: Previewing
     extractor: Extractor | None
     extractions: Extractions
@@ -267,6 +274,7 @@ def wire(
     apps, configs = Apps(pool, sealer), Configs(pool, clock, ids)
     merging = ContactMerging(ContactMerges(store), clock)
     merger, answers = _merger(settings), KeptAnswersStore(pool)
+    backfills = Backfills(pool, jobs, ids)
     connecting = Connecting(
         PostgresAppStore(pool, apps, configs, jobs, ids),
         get_connector,
@@ -304,7 +312,13 @@ def wire(
         leases=Leases(pool),
         due_work=DueWork(pool, jobs),
         merger=merger,
+        memory_merger=_merger(settings, ModelUse.MEMORY),
+        memory_reader=_extractor(settings, ModelUse.MEMORY),
         answers=answers,
+        backfills=backfills,
+        planning_backfills=PlanningBackfills(
+            backfills, Organisations(configs, apps), {use: rate_of(settings, use) for use in ModelUse}
+        ),
         previewing=Previewing(store, Organisations(configs, apps), merger, answers),
         extractor=_extractor(settings),
         extractions=extractions,
@@ -337,13 +351,13 @@ def _secrets(settings: Settings) -> Secrets:
     return Secrets.from_file(settings.secret_key_file)
 
 
-def _merger(settings: Settings) -> MergeModel:
-    spec = model_spec(settings, ModelUse.MERGE)
+def _merger(settings: Settings, use: ModelUse = ModelUse.MERGE) -> MergeModel:
+    spec = model_spec(settings, use)
     return OfflineModel() if spec is None else merge_model(spec)
 
 
-def _extractor(settings: Settings) -> Extractor | None:
-    spec = model_spec(settings, ModelUse.ANALYSIS)
+def _extractor(settings: Settings, use: ModelUse = ModelUse.ANALYSIS) -> Extractor | None:
+    spec = model_spec(settings, use)
     return None if spec is None else model_extractor(spec)
 
 
@@ -364,6 +378,12 @@ def model_spec(settings: Settings, use: ModelUse) -> ModelSpec | None:
         output=model.output or "auto",
         prompt_version=model.prompt_version,
     )
+
+
+def rate_of(settings: Settings, use: ModelUse) -> Rate | None:
+    """What the model for a use costs; None for none."""
+    spec = model_spec(settings, use)
+    return None if spec is None else Rate(spec.model, spec.input_price, spec.output_price)
 
 
 def part_tokens(settings: Settings) -> int:

@@ -15,6 +15,7 @@ from tieline.domain.analysis_mapping import merge_fields
 from tieline.domain.changeset import Changeset, ContactState, IssueNote, NewContact
 from tieline.domain.phones import Unusable, normalise
 from tieline.flows.configuration import field_mappings
+from tieline.flows.keeping_memory import MemoryKeeping
 from tieline.flows.mapping_analysis import AnalysisMapper
 from tieline.flows.tally import PassTally
 from tieline.ports.answers import Answers
@@ -67,10 +68,12 @@ class AnalysisFlow:
         ids: Ids,
         fresh_read: FreshRead,
         answers: Answers | None = None,
+        memory: MemoryKeeping | None = None,
     ) -> None:
         self._store = store
         self._config = config
         self._mapper = AnalysisMapper(store, merger, answers)
+        self._memory = memory
         self._clock = clock
         self._ids = ids
         self._fresh_read = fresh_read
@@ -115,6 +118,8 @@ class AnalysisFlow:
                 context.org, context.app, conversation, contact.contact_id, context.tally
             )
         await self._want_activity(context, conversation, contact.contact_id)
+        if self._memory is not None:
+            await self._memory.keep(context.org, context.app, conversation, contact.contact_id, context.tally)
 
     # the contact
 

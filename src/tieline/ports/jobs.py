@@ -17,6 +17,7 @@ class WakeKind(StrEnum):
     PUSH = "push"
     ACTIVITY = "activity"
     AUDIT = "audit"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True, slots=True)

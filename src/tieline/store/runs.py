@@ -24,6 +24,10 @@ _audit_sql = Queries("audit")
 _issues_sql = Queries("issues")
 AuditKind: TypeAlias = Literal["audit", "calculated"]
 _AUDITS = ("audit", "calculated")
+_WAKES = {
+    "inbound": WakeKind.INBOUND, "audit": WakeKind.AUDIT, "calculated": WakeKind.AUDIT,
+    "backfill": WakeKind.BACKFILL,
+}  # fmt: skip
 SYNCS = ("inbound", "audit", "calculated")
 """Kinds that the schedule or a person starts; the others are passes that a change or a conversation wakes."""
 
@@ -76,7 +80,7 @@ class Run:
     @property
     def lane(self) -> Lane:
         """Where it runs: a full read must not stand in the way of the recurring ones of others."""
-        return Lane.BACKFILL if self.full_read else Lane.RECURRING
+        return Lane.BACKFILL if self.full_read or self.kind == "backfill" else Lane.RECURRING
 
     @property
     def failed_items(self) -> int:
@@ -187,7 +191,7 @@ class Runs:
             chosen = None if kinds is None else list(kinds)
             values = {"org_id": org_id, "app_id": app_id, "limit": limit, "before": before, "kinds": chosen}
             rows = await (await conn.execute(_sql["recent"], values)).fetchall()
-        return [_run(row) for row in rows]
+        return [run_from_row(row) for row in rows]
 
     async def take_up(self, lease: Lease, run_id: str, *, most_attempts: int) -> Run | None:
         """Starts work on a run; None if it is over. A run that had its attempts is ended as failed instead."""
@@ -205,8 +209,7 @@ class Runs:
             await check(conn, lease)
             values = {"delay": delay, "reason": reason, "counted": counted}
             if await _one(conn, "postpone", {"org_id": run.org_id, "run_id": run.run_id, **values}):
-                kind = WakeKind.AUDIT if run.kind in _AUDITS else WakeKind.INBOUND
-                wake = Wake(kind, run.org_id, run.app_id or "", delay_s=delay.total_seconds())
+                wake = Wake(_WAKES[run.kind], run.org_id, run.app_id or "", delay_s=delay.total_seconds())
                 await self._jobs.enqueue(conn, [wake])
 
     async def succeed(self, lease: Lease, run: Run, reason: str | None = None) -> None:
@@ -265,14 +268,17 @@ async def _one(conn: Connection, query: str, values: Mapping[str, object]) -> Ru
 
 async def _first(conn: Connection, query: SQL, values: Mapping[str, object]) -> Run | None:
     row = await (await conn.execute(query, values)).fetchone()
-    return _run(row) if row else None
+    return run_from_row(row) if row else None
 
 
 def _named(run: Run) -> str:
+    if run.kind == "backfill":
+        return "A backfill"
     return "An audit" if run.kind in _AUDITS else "A sync"
 
 
-def _run(row: Mapping[str, Any]) -> Run:
+def run_from_row(row: Mapping[str, Any]) -> Run:
+    """A row of the run table."""
     counted = {
         name: {what: int(number) for what, number in row[name].items()} for name in ("counts", "errors")
     }

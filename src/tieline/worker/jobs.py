@@ -62,6 +62,8 @@ class Flows:
     wake: Callable[[Wake], Awaitable[None]]
     refusals: tuple[type[Exception], ...] = ()
     extraction: Callable[[str], Awaitable[float | None]] | None = None
+    backfill: RunFlow | None = None
+    due_backfill: Callable[[str, str], Awaitable[Any]] | None = None
 
 
 class Jobs:
@@ -88,7 +90,7 @@ class Jobs:
 
     def handlers(self) -> Mapping[WakeKind, Handler]:
         """A handler for every kind of wake-up."""
-        return {
+        handlers: dict[WakeKind, Handler] = {
             WakeKind.INBOUND: self._run_pass(self._runs.due, self._flows.inbound, self._flows.reconnect),
             WakeKind.AUDIT: self._run_pass(self._runs.due_audit, self._flows.audit),
             WakeKind.ANALYSIS: self._analysis,
@@ -96,6 +98,9 @@ class Jobs:
             WakeKind.PUSH: self._live_pass(self._flows.push),
             WakeKind.ACTIVITY: self._live_pass(self._flows.activity),
         }
+        if self._flows.backfill is not None and self._flows.due_backfill is not None:
+            handlers[WakeKind.BACKFILL] = self._run_pass(self._flows.due_backfill, self._flows.backfill)
+        return handlers
 
     def _run_pass(
         self,

@@ -44,6 +44,7 @@ _PRIORITIES = {
     WakeKind.ACTIVITY: 10,
     WakeKind.INBOUND: 0,
     WakeKind.AUDIT: 0,
+    WakeKind.BACKFILL: 0,
 }
 _KEEPALIVE = {
     "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,

@@ -14,13 +14,17 @@ from tieline.domain.crm_schema import CrmSchema
 from tieline.flows.activity import ActivityFlow
 from tieline.flows.analysis import AnalysisFlow
 from tieline.flows.audit import AuditFlow
+from tieline.flows.backfilling import Backfilling
 from tieline.flows.brake import Braking
 from tieline.flows.brake_outbound import OutboundBrake
 from tieline.flows.configuration import ConfigurationError
 from tieline.flows.creating import CreatingFlow
 from tieline.flows.extracting import ExtractingFlow
 from tieline.flows.inbound import InboundFlow, InboundRun
+from tieline.flows.keeping_memory import MemoryKeeping
 from tieline.flows.outbound import OutboundFlow
+from tieline.flows.remembering import Remembering
+from tieline.flows.replaying_contacts import ContactSaving
 from tieline.flows.tally import PassTally
 from tieline.flows.tenancy import TenantMismatchError
 from tieline.ports.config import AppConfig, OrgConfig
@@ -73,8 +77,16 @@ class WiredFlows:
         self._outbound = OutboundFlow(store, clock, ids, outbound_brake)
         self._activity = ActivityFlow(store, clock)
         self._creating = CreatingFlow(store, clock, ids, outbound_brake)
+        saving = ContactSaving(store, tieline.merger, tieline.memory_merger, tieline.answers)
+        remembering = Remembering(
+            tieline.memory_reader, tieline.answers, part_tokens=part_tokens(tieline.settings)
+        )
         self._analysis = AnalysisFlow(
-            store, self, tieline.merger, clock, ids, self._fresh_read, tieline.answers
+            store, self, tieline.merger, clock, ids, self._fresh_read, tieline.answers,
+            MemoryKeeping(store, remembering, saving),
+        )  # fmt: skip
+        self._backfilling = Backfilling(
+            store, tieline.backfills, self, saving, remembering, clock, extracts=tieline.extractor is not None
         )
         self._extracting = ExtractingFlow(
             tieline.extractions, tieline.extractor, clock, ids, part_tokens=part_tokens(tieline.settings)
@@ -89,6 +101,8 @@ class WiredFlows:
             activity=self.activity,
             analysis=self.analysis,
             extraction=self.extraction,
+            backfill=self.backfill,
+            due_backfill=self._tieline.backfills.due,
             reconnect=self.reconnect,
             stop_app=self.stop_app,
             wake=self.wake,
@@ -171,6 +185,11 @@ class WiredFlows:
             return None
         seconds = await self._tieline.due_work.next_due_s(WakeKind.EXTRACTION, org_id)
         return seconds if seconds is not None and seconds < _SOON_S else None
+
+    async def backfill(self, run: Run, lease: Lease) -> None:
+        """One backfill, from where it stands."""
+        async with errors_told(self._passes, lease.org_id, run.run_id):
+            await self._backfilling.run(run.run_id, lease)
 
     async def _soon(self, kind: WakeKind, app: AppConfig) -> float | None:
         seconds = await self._tieline.due_work.next_due_s(kind, app.org_id, app.tenant_key)

@@ -107,6 +107,7 @@ class World:
         return Flows(
             inbound=self.inbound, audit=self.inbound, push=self.flow, activity=self.flow, analysis=self.flow,
             reconnect=self.reconnect, stop_app=self.stop_app, wake=self.wake, refusals=(NotConfiguredError,),
+            backfill=self.inbound, due_backfill=self.due,
         )  # fmt: skip
 
     async def handle(self, wake: Wake, times: int = 1) -> list[tuple[Any, ...]]:

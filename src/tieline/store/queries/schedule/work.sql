@@ -35,12 +35,12 @@ or r.creates and exists (
     where c.org_id = r.org_id and c.tenant_key = r.tenant_key and c.status <> 'done' and c.due_at <= clock_timestamp()
 )
 union all
-select case when n.kind = 'inbound' then 'inbound' else 'audit' end, n.org_id, n.app_id
+select case when n.kind in ('inbound', 'backfill') then n.kind else 'audit' end, n.org_id, coalesce(n.app_id, '')
 from run n
-where n.kind in ('inbound', 'audit', 'calculated') and n.status in ('queued', 'running')
+where n.kind in ('inbound', 'audit', 'calculated', 'backfill') and n.status in ('queued', 'running')
     and (n.not_before is null or n.not_before <= clock_timestamp())
     and not exists (
         select from lease s
-        where s.org_id = n.org_id and s.app_id = n.app_id and s.expires_at > clock_timestamp()
-            and s.lane = case when n.full_read then 'backfill' else 'recurring' end
+        where s.org_id = n.org_id and s.app_id = coalesce(n.app_id, '') and s.expires_at > clock_timestamp()
+            and s.lane = case when n.full_read or n.kind = 'backfill' then 'backfill' else 'recurring' end
     )
