@@ -10,29 +10,34 @@ from typing import Any, TypeVar
 
 from psycopg.types.json import Jsonb
 
-from tieline.api.services import Analyses, ApiLimits, Connections, Desk, Services
+from tieline.api.services import Analyses, ApiLimits, Connections, Desk, DryRuns, Services
 from tieline.connectors.registry import get_connector
 from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
+from tieline.flows.dry_running import DryRunning, OpenSession, Parts
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
 from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
 from tieline.llm.offline import OfflineModel
+from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig
-from tieline.ports.crm import Connector, Identity, Operation
+from tieline.ports.crm import Connector, CrmSession, Identity, Operation
 from tieline.ports.errors import TransientError
 from tieline.ports.jobs import Handler, Wake, WakeKind
+from tieline.ports.store import Lane
 from tieline.store.accounts import Accounts
 from tieline.store.answers import KeptAnswersStore
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
-from tieline.store.brake import BrakeDesk
+from tieline.store.brake import BrakeDesk, PostgresBrakes
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
 from tieline.store.conversations import Conversations
+from tieline.store.dry_runs import DryRunReports
 from tieline.store.extractions import Extractions
+from tieline.store.figures import PostgresFigures
 from tieline.store.issues import Issues
 from tieline.store.merging import ContactMerges
 from tieline.store.organisations import Organisations
@@ -41,6 +46,7 @@ from tieline.store.quota import Quotas
 from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
+from tieline.store.shadow import PostgresShadows
 from tieline.store.unit_of_work import PostgresStore
 from tieline.store.usage import UsageBook
 
@@ -166,6 +172,23 @@ class World:
         )  # fmt: skip
 
 
+def dry_runs_on(pool: Pool, apps: Apps, clock: Clock, ids: Ids, sessions: OpenSession) -> DryRuns:
+    """Dry runs without a model, as `bootstrap` makes them."""
+    configs = Configs(pool, clock, ids)
+    store, reports = PostgresStore(pool, RecordedQueue(), ids), DryRunReports(pool)
+    figures = PostgresFigures(pool, Quotas(pool, clock, get_connector), clock)
+    parts = Parts(
+        PostgresShadows(pool.conninfo, ids), reports, figures, store, PostgresBrakes(), Organisations(configs, apps),
+        sessions, OfflineModel(), KeptAnswersStore(pool), clock, ids,
+    )  # fmt: skip
+    return DryRuns(DryRunning(parts), reports)
+
+
+async def no_session(app: AppConfig, lane: Lane) -> CrmSession:
+    """There is no CRM."""
+    raise TransientError("There is no CRM here.")
+
+
 @asynccontextmanager
 async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[World]:
     """A world on a migrated database."""
@@ -201,5 +224,6 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
             previewing=Previewing(
                 store, Organisations(configs, Apps(pool, sealer)), OfflineModel(), KeptAnswersStore(pool)
             ),
+            dry_runs=dry_runs_on(pool, Apps(pool, sealer), clock, ids, no_session),
         )
         yield World(services, clock, ids, store)

@@ -8,12 +8,16 @@ import httpx2
 import pytest
 from retell import AsyncRetell
 from tests.integration.connecting_support import FIELDS, Sessions
-from tests.support import RecordedQueue, World
+from tests.support import RecordedQueue, World, dry_runs_on
 
 from tieline.api.app import create_app
 from tieline.api.services import Connections, Services
 from tieline.connectors.registry import get_connector
 from tieline.flows.connecting import Connecting
+from tieline.flows.trial import HeldToken
+from tieline.ports.config import AppConfig
+from tieline.ports.crm import CrmSession, Identity
+from tieline.ports.store import Lane
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
 from tieline.store.config import ConfigUpdate
@@ -34,6 +38,10 @@ class Connected:
     raw: httpx.AsyncClient
 
 
+async def anybody(identity: Identity) -> None:
+    """Any tenant will do."""
+
+
 @pytest.fixture
 async def connected(world: World, org: str) -> AsyncIterator[Connected]:
     async with httpx2.AsyncClient() as http:
@@ -43,8 +51,14 @@ async def connected(world: World, org: str) -> AsyncIterator[Connected]:
             PostgresAppStore(world.pool, Apps(world.pool, sealer), configs, jobs, world.ids),
             get_connector, Sessions(http, world.clock), world.clock, world.ids, sandbox_mode=True,
         )  # fmt: skip
+
+        async def session(app: AppConfig, lane: Lane) -> CrmSession:
+            auth, tokens = await Apps(world.pool, sealer).credentials(app.org_id, app.app_id), HeldToken()
+            return Sessions(http, world.clock)(app, auth, tokens=tokens, on_identity=anybody)
+
         services = replace(
             world.services,
+            dry_runs=dry_runs_on(world.pool, Apps(world.pool, sealer), world.clock, world.ids, session),
             connections=Connections(
                 connecting, Runs(world.pool, jobs, world.ids), Quotas(world.pool, world.clock, get_connector)
             ),

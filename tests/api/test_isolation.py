@@ -62,6 +62,10 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/get-sync-job-status"): None,
     ("GET", "/list-runs"): None,
     ("GET", "/get-run/{run_id}"): None,
+    ("POST", "/dry-run-sync"): {"app_id": "{app_id}"},
+    ("GET", "/list-dry-runs"): None,
+    ("GET", "/get-dry-run/{dry_run_id}"): None,
+    ("GET", "/list-dry-run-lines/{dry_run_id}"): None,
     ("POST", "/run-audit-job"): None,
     ("GET", "/get-audit-job-status"): None,
     ("GET", "/get-analysis-config"): None,
@@ -109,6 +113,16 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
         org_id, app_id, MARK,
     )  # fmt: skip
     await world.run(
+        "insert into dry_run (org_id, dry_run_id, app_id, kind, status, reason)"
+        " values (%s, 'dry_run_theirs', %s, 'inbound', 'failed', %s)",
+        org_id, app_id, MARK,
+    )  # fmt: skip
+    await world.run(
+        "insert into dry_run_line (org_id, dry_run_id, position, action, side, line)"
+        " values (%s, 'dry_run_theirs', 1, 'changed', 'tieline', to_jsonb(%s::text))",
+        org_id, MARK,
+    )  # fmt: skip
+    await world.run(
         "insert into brake (org_id, brake_id, app_id, flow, status, shown, known, stopped_at, seen_at, note)"
         " values (%s, 'brake_theirs', %s, 'changes', 'stopped', '{}', 5, now(), now(), %s)",
         org_id, app_id, MARK,
@@ -133,6 +147,7 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
         "{call_id}": "call_a",
         "{chat_id}": "chat_theirs",
         "{brake_id}": "brake_theirs",
+        "{dry_run_id}": "dry_run_theirs",
         "{issue_id}": "issue_theirs",
         "{run_id}": "run_theirs",
         "{contact_id}": contact["contact_id"],
