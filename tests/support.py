@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from psycopg.types.json import Jsonb
 
-from tieline.api.services import Analyses, ApiLimits, Connections, Desk, DryRuns, Services
+from tieline.api.services import Analyses, ApiLimits, BackfillDesk, Connections, Desk, DryRuns, Services
 from tieline.connectors.registry import get_connector
 from tieline.flows.brake_answers import BrakeAnswers
 from tieline.flows.connecting import Connecting
@@ -18,6 +18,7 @@ from tieline.flows.dry_running import DryRunning, OpenSession, Parts
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.planning_backfills import PlanningBackfills
 from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
 from tieline.llm.offline import OfflineModel
@@ -31,6 +32,7 @@ from tieline.store.accounts import Accounts
 from tieline.store.answers import KeptAnswersStore
 from tieline.store.app_changes import PostgresAppStore
 from tieline.store.apps import Apps
+from tieline.store.backfills import Backfills
 from tieline.store.brake import BrakeDesk, PostgresBrakes
 from tieline.store.config import Configs
 from tieline.store.contacts import ContactEdits, Contacts
@@ -172,13 +174,19 @@ class World:
         )  # fmt: skip
 
 
+def url_of(pool: Pool) -> str:
+    """The database that a pool is on."""
+    assert isinstance(pool.conninfo, str)
+    return pool.conninfo
+
+
 def dry_runs_on(pool: Pool, apps: Apps, clock: Clock, ids: Ids, sessions: OpenSession) -> DryRuns:
     """Dry runs without a model, as `bootstrap` makes them."""
     configs = Configs(pool, clock, ids)
     store, reports = PostgresStore(pool, RecordedQueue(), ids), DryRunReports(pool)
     figures = PostgresFigures(pool, Quotas(pool, clock, get_connector), clock)
     parts = Parts(
-        PostgresShadows(pool.conninfo, ids), reports, figures, store, PostgresBrakes(), Organisations(configs, apps),
+        PostgresShadows(url_of(pool), ids), reports, figures, store, PostgresBrakes(), Organisations(configs, apps),
         sessions, OfflineModel(), KeptAnswersStore(pool), clock, ids,
     )  # fmt: skip
     return DryRuns(DryRunning(parts), reports)
@@ -203,6 +211,7 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
         merging = ContactMerging(ContactMerges(store), clock)
         reviewing = Reviewing(ReviewDesk(store, Apps(pool, sealer), queue), merging, clock)
         connecting = Connecting(app_store, get_connector, SilentCrm, clock, ids, sandbox_mode=False)
+        backfills = Backfills(pool, queue, ids)
         services = Services(
             pool=pool,
             accounts=Accounts(pool, sealer, clock, ids),
@@ -214,7 +223,13 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
             clock=clock,
             limits=limits or ApiLimits(),
             connections=Connections(connecting, Runs(pool, queue, ids), Quotas(pool, clock, get_connector)),
-            analyses=Analyses(Extractions(pool, store, configs, queue), UsageBook(pool)),
+            analyses=Analyses(
+                Extractions(pool, store, configs, queue),
+                UsageBook(pool),
+                BackfillDesk(
+                    backfills, PlanningBackfills(backfills, Organisations(configs, Apps(pool, sealer)), {})
+                ),
+            ),
             desk=Desk(
                 merging,
                 reviewing,

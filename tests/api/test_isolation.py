@@ -76,6 +76,9 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/v2/get-call/{call_id}"): None,
     ("GET", "/get-chat/{chat_id}"): None,
     ("GET", "/list-model-usage"): None,
+    ("POST", "/backfill-contact-analysis-data"): {"backfill_attributes": ["contact_memory"]},
+    ("POST", "/forecast-backfill-contact-analysis-data"): {"backfill_attributes": ["contact_memory"]},
+    ("GET", "/get-backfill-contact-job-status"): None,
     ("GET", "/health"): None,
 }  # fmt: skip
 

@@ -130,3 +130,37 @@ def _reruns(client: Retell) -> None:
     assert client.chat.retrieve("chat_1") == chat
     with pytest.raises(retell.NotFoundError):
         client.call.rerun_analysis("nobody")
+
+
+async def test_backfills_work_through_the_official_client(client: Retell, world: World, org: str) -> None:
+    await asyncio.to_thread(_backfills, client)
+    (row,) = await world.rows("select request from backfill")
+    assert row["request"] == {
+        "fields": ["lead_status", "contact_memory"], "agents": [{"agent_id": "agent_1", "version": ["3"]}],
+        "since_ms": 1_000, "until_ms": 2_000, "not_ms": None,
+    }  # fmt: skip
+
+
+def _backfills(client: Retell) -> None:
+    assert client.contact.get_backfill_job_status().status == "idle"
+    with pytest.raises(retell.UnprocessableEntityError, match="There is no contact field lead_status"):
+        client.contact.backfill_analysis_data(backfill_attributes=["lead_status"])
+    client.crm.update_config(custom_fields=[{"name": "lead_status", "type": "string"}])
+    with pytest.raises(retell.UnprocessableEntityError, match="No analysis data is mapped to lead_status"):
+        client.contact.backfill_analysis_data(backfill_attributes=["lead_status"])
+    client.crm.update_config(
+        crm_analysis_data_mappings=[
+            {"analysis_data_name": "status", "field_name": "lead_status", "update_mode": "overwrite"}
+        ]
+    )
+    job = client.contact.backfill_analysis_data(
+        backfill_attributes=["lead_status", "contact_memory"],
+        backfill_call_filter={
+            "agent": [{"agent_id": "agent_1", "version": [3]}],
+            "start_timestamp": {"type": "range", "op": "bt", "value": [1000, 2000]},
+        },
+    )
+    assert (job.status, job.triggered_by, job.succeeded, job.failed) == ("queued", "manual", 0, 0)
+    assert client.contact.get_backfill_job_status().to_dict() == job.to_dict()
+    with pytest.raises(retell.BadRequestError, match=r"A backfill job is already running\."):
+        client.contact.backfill_analysis_data(backfill_attributes=["contact_memory"])

@@ -17,6 +17,7 @@ from tieline.api.routers import (
     analysis,
     apps,
     audit,
+    backfills,
     brakes,
     config,
     contacts,
@@ -53,6 +54,7 @@ ROUTERS: Sequence[APIRouter] = (
     explain.router,
     conversations.router,
     analysis.router,
+    backfills.router,
     webhooks.router,
 )
 

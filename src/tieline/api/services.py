@@ -13,10 +13,12 @@ from tieline.flows.dry_running import DryRunning
 from tieline.flows.editing import Editing
 from tieline.flows.intake import Intake
 from tieline.flows.merging_contacts import ContactMerging
+from tieline.flows.planning_backfills import PlanningBackfills
 from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
 from tieline.ports.clock import Clock
 from tieline.store.accounts import Accounts
+from tieline.store.backfills import Backfills
 from tieline.store.config import Configs
 from tieline.store.contacts import Contacts
 from tieline.store.conversations import Conversations
@@ -62,6 +64,15 @@ class Analyses:
 
     extractions: Extractions
     usage: UsageBook
+    backfills: "BackfillDesk | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillDesk:
+    """What the routes of backfills use."""
+
+    backfills: Backfills
+    planning: PlanningBackfills
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +143,10 @@ def analyses_of(request: Request) -> Analyses:
     analyses = services_of(request).analyses
     assert analyses is not None, "these services were wired without analyses"
     return analyses
+
+
+def backfills_of(request: Request) -> BackfillDesk:
+    """The part of the services that takes past conversations up again."""
+    desk = analyses_of(request).backfills
+    assert desk is not None, "these services were wired without backfills"
+    return desk

@@ -10,6 +10,7 @@ import typer
 from tieline.cli import analysis, audit, explain, mapping_preview, serve
 from tieline.cli.accounts import key_app, org_app
 from tieline.cli.apps import app_app
+from tieline.cli.backfill import backfill_app
 from tieline.cli.brake import brake_app
 from tieline.cli.config_file import config_app
 from tieline.cli.contacts import contact_app
@@ -38,7 +39,7 @@ for _name, _group in (
     ("org", org_app), ("key", key_app), ("member", member_app), ("app", app_app), ("field", field_app),
     ("mapping", mapping_app),
     ("sync", sync_app), ("contact", contact_app), ("issue", issue_app),
-    ("review", review_app), ("brake", brake_app), ("config", config_app),
+    ("review", review_app), ("backfill", backfill_app), ("brake", brake_app), ("config", config_app),
 ):  # fmt: skip
     app.add_typer(_group, name=_name)
 

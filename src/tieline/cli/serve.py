@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
 def services_of(tieline: Tieline) -> "Services":
     """What the API works with."""
     # Only this command waits for the web framework.
-    from tieline.api.services import Analyses, ApiLimits, Connections, Desk, DryRuns, Services
+    from tieline.api.services import Analyses, ApiLimits, BackfillDesk, Connections, Desk, DryRuns, Services
 
     limits = ApiLimits(tieline.settings.max_body_bytes, tieline.settings.max_page_items)
     return Services(
@@ -46,7 +46,9 @@ def services_of(tieline: Tieline) -> "Services":
         clock=tieline.clock,
         limits=limits,
         connections=Connections(tieline.connecting, tieline.runs, tieline.quotas),
-        analyses=Analyses(tieline.extractions, tieline.usage),
+        analyses=Analyses(
+            tieline.extractions, tieline.usage, BackfillDesk(tieline.backfills, tieline.planning_backfills)
+        ),
         desk=Desk(tieline.merging, tieline.reviewing, tieline.issues, tieline.braking),
         previewing=tieline.previewing,
         dry_runs=DryRuns(dry_running(tieline), DryRunReports(tieline.pool)),

@@ -129,7 +129,9 @@ def without_model(need: MergeNeeded) -> Answer:
 
 TEXTS = ["Wants a demo.", "Has 40 seats. Wants a demo.", "Moved to Oslo.", "a; b", "b; c", " "]
 NUMBERS = [1, 5, 7, 7, 10]
-MODES = [(mode, "note") for mode in UpdateMode if mode not in (UpdateMode.MAX, UpdateMode.MIN)]
+MODES: list[tuple[UpdateMode, str]] = [
+    (mode, "note") for mode in UpdateMode if mode not in (UpdateMode.MAX, UpdateMode.MIN)
+]
 MODES += [
     (mode, "score") for mode in (UpdateMode.MAX, UpdateMode.MIN, UpdateMode.LATEST, UpdateMode.OVERWRITE)
 ]
