@@ -18,7 +18,12 @@ PAGES = {
     "mappings-analysis": "/mappings?way=analysis", "runs": "/runs", "review": "/review", "brakes": "/brakes",
     "settings": "/settings",
 }  # fmt: skip
-FIRST_OF = {"contact": "/contacts", "conversation": "/conversations", "run": "/runs"}
+# The part of a list to open: its first line, or the one that names this.
+FIRST_OF = {
+    "contact": ("/contacts", ""),
+    "conversation": ("/conversations", "call_demo_4"),
+    "run": ("/runs", ""),
+}
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 
@@ -29,29 +34,34 @@ def main() -> int:
         print("no Chromium here: make ci-deps installs it, TIELINE_TEST_CHROMIUM names one", file=sys.stderr)
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with running() as system, sync_playwright() as playwright:
+    with running() as system:
         (account,) = system.accounts(["salesforce"])
         with system.walk(account, Report()) as walk:
             walk.all_steps()
         typed(system, "member", "add", EMAIL, "--name", "Olga", "--org", account.org_id, stdin=PASSWORD)
-        browser = playwright.chromium.launch(executable_path=found, args=flags())
+        _take_all(found, system.server_url)
+    return 0
+
+
+def _take_all(program: str, url: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=flags())
         for theme in ("light", "dark"):
             context = context_of(browser, dark=theme == "dark")
-            desk = Desk(context.new_page(), system.server_url)
+            desk = Desk(context.new_page(), url)
             desk.sign_in()
             _all(desk, theme)
             context.close()
         browser.close()
-    return 0
 
 
 def _all(desk: Desk, theme: str) -> None:
     for name, path in PAGES.items():
         desk.open(path)
         _take(desk.page, f"{name}-{theme}")
-    for name, path in FIRST_OF.items():
+    for name, (path, named) in FIRST_OF.items():
         desk.open(path)
-        href = desk.page.locator("[data-href]").first.get_attribute("data-href")
+        href = desk.page.locator(f"[data-href*='{named}']").first.get_attribute("data-href")
         desk.page.goto(f"{desk.url}{href}")
         _take(desk.page, f"{name}-{theme}")
     desk.open("/contacts")
