@@ -43,8 +43,8 @@ check: env  ## format, lint, strict types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: env  ## the whole suite; says which tests were skipped and why
-	$(BIN)/python -m pytest $(ARGS)
+test: env  ## the whole suite in JOBS=2 processes; says which tests were skipped and why
+	$(BIN)/python -m pytest --numprocesses=$(or $(JOBS),2) --dist=loadfile $(ARGS)
 
 test-unit: env  ## only the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
