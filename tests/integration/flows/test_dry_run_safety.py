@@ -9,6 +9,7 @@ from tests.integration.flows.conftest import NAMES, alice
 from tests.integration.flows.house import APP, ORG, House
 from tests.integration.flows.test_brake import crowd, limit, rep_edits
 from tests.integration.flows.trying import dry_running, everything, tried
+from tests.support import url_of
 
 from tieline.domain.facts import Judgement, Relation
 from tieline.domain.records import Patch
@@ -132,7 +133,7 @@ async def test_a_write_that_was_not_stopped_before_is_never_sent(home: House) ->
 async def test_the_database_refuses_whatever_a_dry_run_would_change_of_the_real_rows(home: House) -> None:
     await alice(home)
     await home.sync()
-    async with PostgresShadows(home.pool.conninfo, home.ids).open(ORG, nothing) as shadow:
+    async with PostgresShadows(url_of(home.pool), home.ids).open(ORG, nothing) as shadow:
         async with shadow.transaction() as uow:
             await uow.connection.execute("update contact set first_name = 'Copy'")
         with pytest.raises(errors.ReadOnlySqlTransaction):

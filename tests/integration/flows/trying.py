@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.integration.flows.house import APP, ORG, House
+from tests.support import url_of
 
 from tieline.connectors.registry import get_connector
 from tieline.domain.dry_run import Line
@@ -33,7 +34,7 @@ def dry_running(home: House, merger: MergeModel | None = None) -> DryRunning:
     quotas = Quotas(home.pool, home.clock, get_connector)
     return DryRunning(
         Parts(
-            PostgresShadows(home.pool.conninfo, home.ids), DryRunReports(home.pool),
+            PostgresShadows(url_of(home.pool), home.ids), DryRunReports(home.pool),
             PostgresFigures(home.pool, quotas, home.clock), home.store, PostgresBrakes(), home, session,
             merger or OfflineModel(), KeptAnswersStore(home.pool), home.clock, home.ids,
         )
