@@ -16,6 +16,8 @@ ACCEPTED: Final = "accepted"
 """The outcome of a value that a person let pass the review: it is applied as if its confidence were high."""
 UNDONE: Final = "undone"
 """The outcome of what a person undid: it counts for nothing, and is never applied again. Its contribution stays."""
+WHOLE: Final = ""
+"""The analysis and field name of the application by which a conversation is undone as a whole, whatever is mapped."""
 
 
 @dataclass(frozen=True, slots=True)

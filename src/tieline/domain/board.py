@@ -94,7 +94,7 @@ class Board:
             values.pop(change.field_name, None)
         else:
             values[change.field_name] = change.new
-        sources[change.field_name] = change.source
+        sources[change.field_name] = change.standing
 
     def _draft(self, contact_id: str) -> tuple[dict[str, Value], dict[str, Source]]:
         """The values and sources of a contact, to be written into: a copy, made at the first change only."""

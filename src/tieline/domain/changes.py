@@ -5,7 +5,7 @@ afterwards; it never writes, and it never sees a clock: the times it compares ar
 """
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tieline.domain.fields import MAX_TEXT, Uncoercible
 from tieline.domain.mapping import Policy
@@ -14,13 +14,16 @@ from tieline.domain.pair_state import Base as Base
 from tieline.domain.pair_state import Held as Held
 from tieline.domain.pair_state import PairRules as PairRules
 from tieline.domain.pair_state import PairState as PairState
+from tieline.domain.pair_state import Restoring as Restoring
 from tieline.domain.pair_state import Sent as Sent
-from tieline.domain.pair_state import adopt, agreed, never_set, remote_unchanged, settle
+from tieline.domain.pair_state import adopt, agreed, never_set, remote_unchanged, rests, settle
 from tieline.domain.pair_state import confirmed as confirmed
 from tieline.domain.pair_state import expire as expire
 from tieline.domain.pair_state import refused as refused
 from tieline.domain.pair_state import sending as sending
 from tieline.domain.values import ABSENT, Absent, Value, is_empty
+
+UNDONE_HERE_ONLY: Final = "undone here only: the CRM does not hold what we wrote any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,30 @@ def reconcile(
     state = settle(pair, state, remote)
     base = adopt(pair, state.base, remote, own_echo)
     state = replace(state, base=base)
+    if rests(pair, state, remote):
+        return Outcome(Nothing(), state)
     if state.held is not None:
-        if pair.remote_form(remote) == pair.remote_form(state.held.remote):
-            return Outcome(Nothing(), state)
         state = replace(state, held=None)
+    state = _still_restoring(pair, state, local)
+    outcome = _verdict(pair, state, local, remote, times)
+    waits = isinstance(outcome.verdict, AskPerson | Unreadable) or (
+        isinstance(outcome.verdict, KeepLocal | Merged) and outcome.verdict.push
+    )
+    if waits or outcome.state.restoring is None:
+        return outcome
+    return Outcome(outcome.verdict, replace(outcome.state, restoring=None))
+
+
+def _still_restoring(pair: PairRules, state: PairState, local: Value) -> PairState:
+    """A value that was set here since the undo is an ordinary change."""
+    undone = state.restoring
+    if undone is None or pair.local_form(undone.local) == pair.local_form(local):
+        return state
+    return replace(state, restoring=None)
+
+
+def _verdict(pair: PairRules, state: PairState, local: Value, remote: Value, times: Times) -> Outcome:
+    base = state.base
     local_same = pair.local_form(local) == pair.local_form(base.local)
     remote_same = remote_unchanged(pair, state, remote)
     if remote_same:
@@ -128,7 +151,14 @@ def _only_local_may_have_moved(
         return Outcome(Nothing(), agreed(state, Base(local, remote)))
     if local_same:
         return Outcome(Nothing(), state)
+    if state.restoring and not pair.inbound and not _wrote_it(pair, state.base):
+        # We agreed to differ: what stands there is not what we wrote.
+        return _agree_to_differ(state, local, remote, UNDONE_HERE_ONLY)
     return Outcome(KeepLocal(push=pair.outbound), state)
+
+
+def _wrote_it(pair: PairRules, base: Base) -> bool:
+    return base.unseen or base.remote is ABSENT or pair.same(base.local, base.remote)
 
 
 def _first_look(pair: PairRules, state: PairState, local: Value, remote: Value, times: Times) -> Outcome:
@@ -143,7 +173,7 @@ def _remote_moved(
 ) -> Outcome:
     incoming = pair.to_local(remote)
     if isinstance(incoming, Uncoercible):
-        if pair.outbound and pair.policy is Policy.TIELINE_WINS and not local_same:
+        if pair.outbound and pair.policy is Policy.TIELINE_WINS and not local_same and not state.restoring:
             return Outcome(KeepLocal(push=True, overrules=True, reason="tieline_wins"), state)
         return Outcome(Unreadable(incoming), state)
     if pair.same(local, remote):
@@ -171,6 +201,8 @@ def _conflict(
     pair: PairRules, state: PairState, local: Value, incoming: Value, remote: Value, times: Times
 ) -> Outcome:
     policy, reason = _effective_policy(pair.policy, times)
+    if state.restoring and policy in (Policy.TIELINE_WINS, Policy.CRM_WINS):
+        policy, reason = Policy.CRM_WINS, UNDONE_HERE_ONLY
     match policy:
         case Policy.MERGE if isinstance(local, str | None) and isinstance(incoming, str | None):
             base_text = state.base.local if isinstance(state.base.local, str) else ""

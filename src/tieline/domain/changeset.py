@@ -57,6 +57,12 @@ class FieldChange:
     reason: str = ""
     field_id: str = ""
     evidence: Mapping[str, Any] | None = None
+    stands: Source | None = None
+
+    @property
+    def standing(self) -> Source:
+        """By whom the value stands from then on: an undo makes what stood before stand as it did."""
+        return self.stands or self.source
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tieline.domain.changes import AskPerson, Drifted, KeepLocal, Nothing, Outcome, TakeRemote, Unreadable
 from tieline.domain.fields import Uncoercible
-from tieline.domain.pair_state import Base, PairRules, PairState, adopt, remote_unchanged, settle
+from tieline.domain.pair_state import Base, PairRules, PairState, adopt, remote_unchanged, rests, settle
 from tieline.domain.values import ABSENT, Absent, Value
 
 
@@ -20,6 +20,9 @@ def reconcile_do_not_call(pair: PairRules, state: PairState, local: Value, remot
         return Outcome(Unreadable(incoming), state)
     state = settle(pair, state, remote)
     state = replace(state, base=adopt(pair, state.base, remote, own_echo=False))
+    if rests(pair, state, remote):
+        return Outcome(Nothing(), state)  # Cleared here by name, in an undo of what the CRM said.
+    state = replace(state, held=None, restoring=None)
     remote_same = remote_unchanged(pair, state, remote) and not state.base.new
     ours, theirs = local is True, incoming is True
     agreed = replace(state, base=Base(local, remote))

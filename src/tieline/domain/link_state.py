@@ -2,13 +2,13 @@
 
 Per pair key: `v` both halves of the base when they are the same value, else `l` and `r` (no `r`: nobody looked);
 `u` unseen; `n` new; `f` in flight as [local, remote, ms]; `h` held at that remote value; `t` the
-statements that are theirs.
+statements that are theirs; `o` an undone value that is to be restored in the CRM.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from tieline.domain.changes import Base, Held, PairState, Sent
+from tieline.domain.changes import Base, Held, PairState, Restoring, Sent
 from tieline.domain.values import ABSENT
 
 
@@ -32,6 +32,8 @@ def pair_to_json(state: PairState) -> dict[str, Any]:
         out["h"] = state.held.remote
     if state.theirs is not None:
         out["t"] = state.theirs
+    if state.restoring is not None:
+        out["o"] = state.restoring.local
     return out
 
 
@@ -42,7 +44,9 @@ def pair_from_json(data: Mapping[str, Any]) -> PairState:
     else:
         base = Base(data.get("l"), data.get("r", ABSENT), data.get("u", False), data.get("n", False))
     in_flight = tuple(Sent(local, remote, at) for local, remote, at in data.get("f", ()))
-    return PairState(base, in_flight, Held(data["h"]) if "h" in data else None, data.get("t"))
+    held = Held(data["h"]) if "h" in data else None
+    restoring = Restoring(data["o"]) if "o" in data else None
+    return PairState(base, in_flight, held, data.get("t"), restoring)
 
 
 def to_json(pairs: Mapping[str, PairState]) -> dict[str, Any]:

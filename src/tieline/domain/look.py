@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tieline.domain.board import Board
 from tieline.domain.changes import (
+    UNDONE_HERE_ONLY,
     AskPerson,
     Base,
     Drifted,
@@ -198,6 +199,8 @@ class _Looker:
                 self._set(pair, local, value)
                 if overruled:
                     self._overrule(pair, value, local, mine or self.source, reason)
+                if reason == UNDONE_HERE_ONLY:
+                    self.board.issue(self._not_undone(pair, local, value))
             case Merged(value, push):
                 self._set(pair, local, value)
                 self._wait(pair, value, push)
@@ -281,6 +284,17 @@ class _Looker:
             "info",
         )
 
+    def _not_undone(self, pair: Pair, local: Value, remote: Value) -> IssueNote:
+        record = self.record.external_id
+        message = (
+            f"{pair.field.name} was to be {as_text(local)!r} again in {pair.crm.name} of record {record}, by an undo. "
+            f"It was changed there meanwhile and is {as_text(remote)!r} on both sides now; edit the contact if not."
+        )
+        cause = f"undo:{self.board.tenant_key}:{record}:{pair.key}"
+        return IssueNote(
+            cause, "undo_incomplete", message, record, self.contact_id, pair.field.name, None, "info"
+        )
+
     def _bad_value(self, cause: str, pair: Pair, problem: Uncoercible) -> IssueNote:
         record = self.record.external_id
         message = (
@@ -301,6 +315,7 @@ def _plainly_unchanged(state: PairState, local: Value, remote: Value | Absent) -
         and not base.unseen
         and not state.in_flight
         and state.held is None
+        and state.restoring is None
         and remote == base.remote
         and local == base.local
         and type(remote) is type(base.remote)

@@ -65,6 +65,13 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Restoring:
+    """An undone value of ours: `local` stands here again, and is written only if the CRM still holds what we sent."""
+
+    local: Value
+
+
+@dataclass(frozen=True, slots=True)
 class PairState:
     """All that a link remembers of one pair.
 
@@ -76,6 +83,7 @@ class PairState:
     in_flight: tuple[Sent, ...] = ()
     held: Held | None = None
     theirs: str | None = None
+    restoring: Restoring | None = None
 
     @property
     def given(self) -> Value:
@@ -126,6 +134,11 @@ def sending(state: PairState, sent: Sent) -> PairState:
 def expire(state: PairState, before_ms: int) -> PairState:
     """Forgets sends so old that the CRM can no longer apply them."""
     return replace(state, in_flight=tuple(s for s in state.in_flight if s.at_ms >= before_ms))
+
+
+def rests(pair: PairRules, state: PairState, remote: Value) -> bool:
+    """Whether the pair is held and the CRM's value has not changed since."""
+    return state.held is not None and pair.remote_form(remote) == pair.remote_form(state.held.remote)
 
 
 def settle(pair: PairRules, state: PairState, remote: Value) -> PairState:

@@ -11,6 +11,7 @@ from typing import Any
 from tieline.domain.analysed import ACCEPTED as ACCEPTED
 from tieline.domain.analysed import REVIEW as REVIEW
 from tieline.domain.analysed import UNDONE as UNDONE
+from tieline.domain.analysed import WHOLE as WHOLE
 from tieline.domain.analysed import Analysed as Analysed
 from tieline.domain.analysed import AnalysisPlan as AnalysisPlan
 from tieline.domain.analysed import AnalysisRules as AnalysisRules
@@ -43,9 +44,16 @@ def plan_analysis(
     `earlier` is what this conversation did before, `others` what the contact's other conversations did.
     """
     desk = Desk(board, contact_id, said, rules, earlier, others, answers)
+    if undone_whole(earlier):
+        return AnalysisPlan((), ())
     for mapping in rules.mappings:
         _take(desk, mapping)
     return AnalysisPlan(tuple(desk.applications), tuple(desk.needs))
+
+
+def undone_whole(earlier: Collection[Application]) -> bool:
+    """Whether a person undid the conversation: then also a mapping that came later leaves it out."""
+    return any(one.field_name == WHOLE and one.outcome == UNDONE for one in earlier)
 
 
 def _take(desk: Desk, mapping: AnalysisMapping) -> None:

@@ -50,6 +50,16 @@ def plan_combined(
     desk.remember(mapping, "set" if best.value != standing else "kept", kept)
 
 
+def without(desk: Desk, mapping: AnalysisMapping, spec: FieldSpec, mine: Application) -> tuple[Value, Source]:
+    """What the field holds when this conversation's contribution `mine` counts for nothing, and from whom."""
+    given, floor = _floor(desk, mapping, spec, mine)
+    candidates = [Candidate(given, Moment(floor.at_ms))]
+    candidates += [one for one in _said(desk, mapping, spec) if one.moment.ms > floor.at_ms]
+    best = combine(mapping.update_mode, candidates)
+    by = Source(SourceKind.CONVERSATION, best.moment.ms, best.moment.ref) if best.moment.ref else floor
+    return best.value, by
+
+
 def _floor(
     desk: Desk, mapping: AnalysisMapping, spec: FieldSpec, earlier: Application | None
 ) -> tuple[Value, Source]:

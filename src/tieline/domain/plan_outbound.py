@@ -251,8 +251,10 @@ def _changed_since(board: Board, link: LinkState, write: PlannedWrite, rules: Ou
     for pair in rules.mapping.pairs:
         if not pair.outbound or pair.key in write.sent:
             continue
-        base = link.pairs.get(pair.key, PairState()).base
-        local = board.value(link.contact_id, pair.field.name)
+        state = link.pairs.get(pair.key, PairState())
+        base, local = state.base, board.value(link.contact_id, pair.field.name)
+        if state.held is not None:
+            continue
         waits = pair.local_form(local) != pair.local_form(None if base.new else base.local)
         if waits and not refused_before(link, pair, local):
             return True

@@ -74,7 +74,7 @@ _BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     "ambiguous_alias": (Choice.MERGE_CONTACTS, Choice.DISMISS),
     **dict.fromkeys(
         ("audit_repaired", "brake", "credentials", "daily_limit", "difference", "mappings_refused",
-         "second_activity", "tenant_mismatch"),
+         "second_activity", "tenant_mismatch", "undo_incomplete"),
         _ONLY_SEEN,
     ),
 }  # fmt: skip

@@ -21,7 +21,7 @@ from tieline.domain.extraction.moments import Setting
 from tieline.domain.extraction.parts import TooLongError
 from tieline.domain.extraction.support import SpokenNumbers
 from tieline.domain.instants import zone
-from tieline.domain.plan_analysis import UNDONE, Analysed, AnalysisRules, Application
+from tieline.domain.plan_analysis import UNDONE, Analysed, AnalysisRules, Application, undone_whole
 from tieline.domain.statements import undated_statements
 from tieline.domain.values import as_text, is_empty
 from tieline.flows.transcripts import TranscriptReader
@@ -76,7 +76,7 @@ class Remembering:
         """What it adds. No model is asked about what was added before. Raises LlmError if there is nothing else."""
         known = next((a for a in earlier if a.analysis_data_name == MEMORY_MAPPING.analysis_data_name), None)
         transcript, summary = (conversation.transcript or "").strip(), (conversation.summary or "").strip()
-        if known is not None and known.outcome == UNDONE:
+        if undone_whole(earlier) or (known is not None and known.outcome == UNDONE):
             return Told(None)
         usage: list[Usage] = []
         if self._reader is not None and transcript:

@@ -147,8 +147,8 @@ def _final(
     for change in changes:
         if change.outcome is LedgerOutcome.OVERRULED:
             continue
-        if change.source is not source:
-            source, shown = change.source, source_to_json(change.source)
+        if change.standing is not source:
+            source, shown = change.standing, source_to_json(change.standing)
         (built_in if change.field_name in _COLUMNS else custom)[change.field_name] = change.new
         sources[change.field_name] = shown
     kept = {name: value for name, value in custom.items() if value is not None}

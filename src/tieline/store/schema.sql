@@ -242,6 +242,7 @@ create table ledger (
     primary key (org_id, entry_id)
 );
 create index ledger_contact on ledger (org_id, contact_id, field_name, entry_id);
+create index ledger_run on ledger (org_id, run_id, contact_id) where run_id is not null;
 
 -- Conversations and activities ---------------------------------------------------------------------------------------
 
@@ -424,7 +425,7 @@ create table run (
     app_id text,
     kind text not null check (kind in ('inbound', 'outbound', 'creating', 'activity', 'analysis', 'removals',
         'audit', 'calculated',                  -- 'calculated': an audit of calculated fields alone
-        'backfill')),                           -- of the organisation, without an app
+        'backfill', 'undo')),                   -- of the organisation, without an app
     full_read boolean not null default false,
     status text not null check (status in ('queued', 'running', 'succeeded', 'failed', 'braked')),
     triggered_by text not null check (triggered_by in ('manual', 'cron', 'webhook',
@@ -458,6 +459,28 @@ create table backfill (
     last_contact_id text not null default '',  -- all contacts up to this one are done
     extraction_wanted boolean not null default false, -- what has no analysis yet was given to the extraction
     primary key (org_id, run_id)
+);
+
+-- What an undo is to take back, and where it stands. Saved in the transaction of the contact that it belongs to.
+create table undo (
+    org_id text not null references organisation,
+    run_id text not null,
+    request jsonb not null,                    -- see flows.undoing
+    last_contact_id text not null default '',  -- all contacts up to this one are done
+    primary key (org_id, run_id)
+);
+
+-- What applications of analyses were before an undo, so that it can be undone.
+create table undo_application (
+    org_id text not null,
+    run_id text not null,
+    contact_id text not null,
+    platform text not null,
+    conversation_id text not null,
+    analysis_data_name text not null,
+    field_name text not null,
+    outcome text not null,
+    primary key (org_id, run_id, platform, conversation_id, analysis_data_name, field_name)
 );
 
 -- What a run would do, tried on copies (store.shadow). The newest are kept, so that a person can page through them.

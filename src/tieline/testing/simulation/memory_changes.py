@@ -185,7 +185,7 @@ def with_changes(contact: ContactState, changes: Iterable[FieldChange]) -> Conta
     for change in changes:
         if change.outcome is LedgerOutcome.OVERRULED:
             continue
-        sources[change.field_name] = change.source
+        sources[change.field_name] = change.standing
         if change.new is None:
             values.pop(change.field_name, None)
         else:
