@@ -12,12 +12,16 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from tests.chaos.backfill import backfill_conversations
 from tests.chaos.scenarios import Measured, Plan, import_contacts, log_conversations, push_changes
 from tests.chaos.storm import Harm
 
-_HISTORIES = {"import": import_contacts, "push": push_changes, "activities": log_conversations}
-_STINTS = {"import": 2.0, "push": 1.0, "activities": 4.0}
-_LATENCY = {"import": 0.8, "push": 0.3, "activities": 0.1}
+_HISTORIES = {
+    "import": import_contacts, "push": push_changes, "activities": log_conversations,
+    "backfill": backfill_conversations,
+}  # fmt: skip
+_STINTS = {"import": 2.0, "push": 1.0, "activities": 4.0, "backfill": 4.0}
+_LATENCY = {"import": 0.8, "push": 0.3, "activities": 0.1, "backfill": 0.0}
 _HEAD = (
     "| history | CRM | amount | seed | kills | freezes | takeover after a kill, s: median (longest) | after a freeze"
     " | further |"
@@ -28,10 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 1 if a check failed."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that our processes are ended, too
-    amounts = {"import": options.contacts, "push": options.changes, "activities": options.conversations}
+    amounts = {
+        "import": options.contacts,
+        "push": options.changes,
+        "activities": options.conversations,
+        "backfill": options.past,
+    }
     rows, failed = [_HEAD, "|" + "---|" * _HEAD.count(" | ") + "---|"], 0
     for what in options.what or _HISTORIES:
-        for crm in options.crm or ("salesforce", "hubspot"):
+        # A backfill has nothing to do with the CRM.
+        for crm in ("hubspot",) if what == "backfill" else options.crm or ("salesforce", "hubspot"):
             seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
             harms: list[Harm] = ["kill"] * options.kills
             for at in range(options.freezes):
@@ -74,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--contacts", type=int, default=20_000, help="records of the import")
     parser.add_argument("--changes", type=int, default=2_000, help="local changes to push")
     parser.add_argument("--conversations", type=int, default=500, help="conversations to log")
+    parser.add_argument("--past", type=int, default=10_000, help="past conversations to backfill")
     parser.add_argument("--kills", type=int, default=10, help="kill -9 in each history")
     parser.add_argument("--freezes", type=int, default=2, help="workers stopped for longer than their lease")
     parser.add_argument(

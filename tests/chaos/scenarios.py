@@ -69,7 +69,7 @@ async def import_contacts(plan: Plan) -> Measured:
         world.crm.quicken()
         await storm.calm(finished)
         notes = await _check_import(world, plan.amount)
-        await _check_all(world)
+        await check_all(world)
         return Measured("import", plan.crm, plan.seed, felt, notes)
 
 
@@ -103,7 +103,7 @@ async def push_changes(plan: Plan) -> Measured:
         world.crm.quicken()
         await storm.calm(finished)
         notes = await _check_push(world, targets, rounds, rep)
-        await _check_all(world)
+        await check_all(world)
         return Measured("push", plan.crm, plan.seed, felt, {"rounds": rounds, **notes})
 
 
@@ -142,7 +142,7 @@ async def log_conversations(plan: Plan, *, aimed: bool = False, **setting: float
         world.crm.quicken()
         await storm.calm(finished)
         await _check_activities(world, calls)
-        await _check_all(world)
+        await check_all(world)
         inherited = await world.one(
             "select count(*) from (select ref from chaos_write where what = 'activity' group by ref"
             " having count(distinct writer) > 1) handed_over"
@@ -345,7 +345,7 @@ async def _check_activities(world: World, calls: dict[str, str]) -> None:
     assert {row["conversation_id"]: row["external_id"] for row in known} == calls
 
 
-async def _check_all(world: World) -> None:
+async def check_all(world: World) -> None:
     """What holds after each history."""
     assert await world.strangers() == [], "a worker wrote in a lane that was another's"
     assert not await world.rows("select * from issue where kind in ('run_failed', 'conversation_failed')")

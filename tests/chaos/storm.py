@@ -16,11 +16,16 @@ from typing import Literal, TypeAlias
 from tests.chaos.world import Worker, World
 
 PATIENCE_S = 400.0
-_LANES = {"page": ("backfill", "recurring"), "push": ("live",), "activity": ("live",)}
-_WORK = {"page": ["page"], "push": ["push", "settle"], "activity": ["activity"]}
+_LANES = {
+    "page": ("backfill", "recurring"),
+    "push": ("live",),
+    "activity": ("live",),
+    "backfill": ("backfill",),
+}
+_WORK = {"page": ["page"], "push": ["push", "settle"], "activity": ["activity"], "backfill": ["backfill"]}
 
 Harm: TypeAlias = Literal["kill", "freeze"]
-What: TypeAlias = Literal["page", "push", "activity"]
+What: TypeAlias = Literal["page", "push", "activity", "backfill"]
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,9 @@ _NOTES: tuple[LiteralString, ...] = (
     """create trigger chaos_settle after update on link for each row
      when (old.state is distinct from new.state and old.confirmed_write_at is not distinct from new.confirmed_write_at)
        execute function chaos_note('settle', 'live')""",
+    """create trigger chaos_backfill after update on backfill for each row
+       when (old.last_contact_id is distinct from new.last_contact_id)
+       execute function chaos_note('backfill', 'backfill')""",
     """create trigger chaos_activity after update on activity for each row
        when (old.activity_id is distinct from new.activity_id or old.intent_at is distinct from new.intent_at)
        execute function chaos_note('activity', 'live')""",

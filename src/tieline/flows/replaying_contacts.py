@@ -2,11 +2,12 @@
 transaction, planned again, and written in one.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from tieline.domain.board import Board, Known
+from tieline.domain.changeset import ContactState
 from tieline.domain.comparing import ENGINE
 from tieline.domain.contact_memory import CONTACT_MEMORY
 from tieline.domain.merging_notes import Answer, MergeNeeded
@@ -31,7 +32,6 @@ from tieline.ports.llm import (
 from tieline.ports.store import Lease, Origin, Store, UnitOfWork
 from tieline.ports.work import ConversationKey, UsageRow
 
-# A long history of texts takes a round for each that has to be merged.
 _TRIES = 20
 
 
@@ -116,55 +116,65 @@ class ContactSaving:
         answers: dict[MergeNeeded, Answer] = {}
         usage: list[UsageRow] = []
         engines: set[str] = set()
-        conflicts = 0
         try:
-            while True:
+            for _ in range(_TRIES):
+                await self._answered(job, contact_id, turns, answers, usage, engines)
                 try:
-                    plan = await self._attempt(job, contact_id, turns, answers)
+                    if await self._written(job, contact_id, turns, answers):
+                        return engines
                 except ConflictError:
-                    conflicts += 1
-                    if conflicts == _TRIES:
-                        raise
                     continue
-                if plan is None or not plan.needs:
-                    return engines
-                await self._ask(job, contact_id, plan.needs, answers, usage, engines)
         finally:
             if usage:
                 async with self._store.transaction() as uow:
                     await uow.work.record_usage(job.org_id, usage)
+        raise ConflictError(f"contact {contact_id}: its fields kept changing while they were merged")
 
-    async def _attempt(
+    async def _answered(
+        self, job: Job, contact_id: str, turns: Sequence[tuple[ConversationKey, Turn]],
+        answers: dict[MergeNeeded, Answer], usage: list[UsageRow], engines: set[str],
+    ) -> None:  # fmt: skip
+        """Asks all that the plan needs as things stand, round by round, with no transaction open."""
+        async with self._store.transaction() as uow:
+            held = await self._held(uow, job, contact_id, lock=False)
+        while held is not None:
+            _, plan = _planned(held, turns, answers)
+            if not plan.needs:
+                return
+            await self._ask(job, contact_id, plan.needs, answers, usage, engines)
+
+    async def _written(
         self, job: Job, contact_id: str, turns: Sequence[tuple[ConversationKey, Turn]],
         answers: Mapping[MergeNeeded, Answer],
-    ) -> Replayed | None:  # fmt: skip
-        """One transaction. None: the contact is gone."""
-        org_id = job.org_id
+    ) -> bool:  # fmt: skip
+        """One transaction. False: something moved, and what came of it has to be asked about."""
         async with self._store.transaction(job.lease) as uow:
-            contact = (await uow.contacts(org_id, [contact_id], lock=True)).get(contact_id)
-            if contact is None:
+            held = await self._held(uow, job, contact_id, lock=True)
+            if held is None:
                 await job.done(uow, 0)
-                return None
-            contact = await with_memory(uow, org_id, contact)
-            causes = await uow.open_causes(org_id, "", [], [contact.contact_id])
-            past = await job.look(uow, contact.contact_id)
-            board = Board(Known(contacts={contact.contact_id: contact}, open_causes=causes), "", str)
-            plan = replay(
-                board, contact.contact_id, [_informed(turn, past) for _, turn in turns], past.known, answers
-            )
+                return True
+            board, plan = _planned(held, turns, answers)
             if plan.needs:
-                return plan
+                return False
             changes = board.changeset()
             changed = [
                 replace(one, mark_dirty=any(c.field_name != CONTACT_MEMORY for c in one.changes))
                 for one in changes.contact_changes
             ]
-            await uow.apply(org_id, replace(changes, contact_changes=changed), job.origin)
+            await uow.apply(job.org_id, replace(changes, contact_changes=changed), job.origin)
             for key, turn in turns:
                 if made := plan.applications.get(turn.key):
                     await uow.work.save_applications(key, made)
             await job.done(uow, len(changed))
-            return plan
+            return True
+
+    async def _held(self, uow: UnitOfWork, job: Job, contact_id: str, *, lock: bool) -> "_Held | None":
+        contact = (await uow.contacts(job.org_id, [contact_id], lock=lock)).get(contact_id)
+        if contact is None:
+            return None
+        causes = await uow.open_causes(job.org_id, "", [], [contact.contact_id])
+        past = await job.look(uow, contact.contact_id)
+        return _Held(await with_memory(uow, job.org_id, contact), causes, past)
 
     async def _ask(
         self, job: Job, contact_id: str, needs: Sequence[MergeNeeded], answers: dict[MergeNeeded, Answer],
@@ -189,6 +199,24 @@ class ContactSaving:
         async with self._store.transaction() as uow:
             contact = (await uow.contacts(job.org_id, [contact_id], lock=False)).get(contact_id)
         return "" if contact is None else memory_prompt(job.org, contact)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a plan is made from."""
+
+    contact: ContactState
+    causes: Collection[str]
+    past: Past
+
+
+def _planned(
+    held: _Held, turns: Sequence[tuple[ConversationKey, Turn]], answers: Mapping[MergeNeeded, Answer]
+) -> tuple[Board, Replayed]:
+    contact_id = held.contact.contact_id
+    board = Board(Known(contacts={contact_id: held.contact}, open_causes=held.causes), "", str)
+    informed = [_informed(turn, held.past) for _, turn in turns]
+    return board, replay(board, contact_id, informed, held.past.known, answers)
 
 
 def _rows(usage: Sequence[Usage], contact_id: str) -> list[UsageRow]:
