@@ -201,7 +201,7 @@ def _conflict(
     pair: PairRules, state: PairState, local: Value, incoming: Value, remote: Value, times: Times
 ) -> Outcome:
     policy, reason = _effective_policy(pair.policy, times)
-    if state.restoring and policy in (Policy.TIELINE_WINS, Policy.CRM_WINS):
+    if state.restoring and pair.outbound and policy in (Policy.TIELINE_WINS, Policy.CRM_WINS):
         policy, reason = Policy.CRM_WINS, UNDONE_HERE_ONLY
     match policy:
         case Policy.MERGE if isinstance(local, str | None) and isinstance(incoming, str | None):
