@@ -194,6 +194,15 @@ class Board:
         if cause in self.open_causes and cause not in self._issues:
             self._closed.add(cause)
 
+    def retract(self, cause: str) -> None:
+        """The same, also of an issue that this plan raised when it knew less."""
+        self._issues.pop(cause, None)
+        self.close(cause)
+
+    def told(self, cause: str) -> bool:
+        """Whether there is an issue with this cause: open already, or raised by this plan."""
+        return cause in self._issues or cause in self.open_causes
+
     def changeset(self) -> Changeset:
         """Everything that differs from what was known."""
         return Changeset(
@@ -205,6 +214,7 @@ class Board:
             contact_changes=self._contact_changes(),
             contact_merges=tuple(self._merges),
             links=[link for ext, link in self.links.items() if self._before.get(ext) != link],
+            moved=self._moved(),
             aliases=tuple(self._aliases.values()),
             dropped_aliases=[(cid, n) for cid, numbers in self._dropped.items() for n in sorted(numbers)],
             issues=tuple(self._issues.values()),
@@ -212,6 +222,17 @@ class Board:
             opened=self._opened(),
             counts=dict(self.counts),
         )
+
+    def _moved(self) -> list[str]:
+        """Links that were open on another contact before."""
+        changed = ((self._before.get(ext), link) for ext, link in self.links.items())
+        return [
+            link.external_id
+            for before, link in changed
+            if before is not None
+            and before.status is link.status is LinkStatus.OPEN
+            and before.contact_id != link.contact_id
+        ]
 
     def _opened(self) -> list[str]:
         """Contacts of links that were not open before, and those that absorbed another contact's conversations."""

@@ -194,6 +194,7 @@ class Changeset:
     """Everything one unit of work does to our data. `links` are whole rows, inserted or replaced by external id.
 
     `dropped_aliases` are (contact id, number) of aliases that came from a record which is not the contact's any more.
+    `moved` are external ids of links that speak for one contact and from now on for another.
     `opened` are contacts that a record of the tenant speaks for from now on: recent conversations become due
     to be logged.
     """
@@ -204,6 +205,7 @@ class Changeset:
     contact_merges: Sequence[ContactMerge] = ()
     contact_unmerges: Sequence[ContactUnmerge] = ()
     links: Sequence[LinkState] = ()
+    moved: Sequence[str] = ()
     aliases: Sequence[Alias] = ()
     dropped_aliases: Sequence[tuple[str, str]] = ()
     issues: Sequence[IssueNote] = ()

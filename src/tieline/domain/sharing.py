@@ -20,7 +20,7 @@ def relist_left(board: Board, before: LinkState | None, after: LinkState) -> Non
         return
     if after.status is not LinkStatus.SHARED or after.phones[:1] != before.phones[:1]:
         number = before.phones[0]
-        if f"shared:{board.tenant_key}:{number}" in board.open_causes:
+        if board.told(f"shared:{board.tenant_key}:{number}"):
             relist_shared(board, number)
 
 
@@ -36,7 +36,7 @@ def list_shared(board: Board, number: str, *, counted: bool = True) -> None:
     board.counts["shared"] += counted
     cause = f"shared:{board.tenant_key}:{number}"
     if primary is None or not others:
-        board.close(cause)
+        board.retract(cause)
         return
     board.issue(
         IssueNote(

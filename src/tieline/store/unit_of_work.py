@@ -137,8 +137,7 @@ class PostgresUnitOfWork:
         await self._write("update_contacts", org, [rows.contact_change_row(c) for c in changing])
         await merge_writes.undo_merges(self.connection, org_id, changeset.contact_unmerges)
         await self._drop_aliases(org_id, changeset.dropped_aliases)
-        await self._write("upsert_links", {**org, "tenant_key": changeset.tenant_key},
-                          [rows.link_to_row(link) for link in changeset.links])  # fmt: skip
+        await self._links(org_id, changeset)
         await merge_writes.move_merged(self.connection, org_id, changeset.contact_merges)
         await self._write("insert_aliases", org, [_alias_row(a) for a in changeset.aliases])
         await self._ledger(org_id, changeset, origin)
@@ -228,6 +227,12 @@ class PostgresUnitOfWork:
         moving = [change.contact_id for change in changing if change.phone_number is not None]
         if moving:
             await self._run("park_numbers", {"org_id": org_id, "contact_ids": moving}, rows=False)
+
+    async def _links(self, org_id: str, changeset: Changeset) -> None:
+        tenant = {"org_id": org_id, "tenant_key": changeset.tenant_key}
+        if changeset.moved:
+            await self._run("park_links", {**tenant, "external_ids": list(changeset.moved)}, rows=False)
+        await self._write("upsert_links", tenant, [rows.link_to_row(link) for link in changeset.links])
 
     async def _drop_aliases(self, org_id: str, dropped: Iterable[tuple[str, str]]) -> None:
         gone = [{"contact_id": contact_id, "phone_number": number} for contact_id, number in dropped]

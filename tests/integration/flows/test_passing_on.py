@@ -1,7 +1,10 @@
 """What passes from one contact to another within a page: the store must take it as the plan means."""
 
+import pytest
 from tests.integration.flows.conftest import alice, crm_fields
 from tests.integration.flows.house import House
+
+from tieline.ports.errors import CrmError
 
 
 async def test_a_crm_merge_of_two_linked_records_is_applied(home: House) -> None:
@@ -56,6 +59,40 @@ async def test_a_tenant_that_is_linked_again_keeps_its_incumbents(home: House) -
     await home.sync(full=True)
     assert (await home.rows("select external_id from link where status = 'open'")) == [{"external_id": late}]
     assert (await home.contact("+14155550100"))["first_name"] == "Alice"
+
+
+async def test_a_first_read_that_begins_anew_passes_numbers_down_a_row_of_records(home: House) -> None:
+    """Each record takes the number that the next had when the read broke off, so all their contacts change hands."""
+    numbers = [f"+1415555010{i}" for i in range(4)]
+    held = ["unknown", *numbers]
+    records = [await alice(home, first_name=f"R{i}", phone_number=held[i]) for i in range(5)]
+
+    async def cut_off() -> None:
+        home.wire.cut_after = 0
+
+    home.wire.meanwhile = ("locator=" if home.provider == "salesforce" else "after="), cut_off
+    await home.admin("seed", contacts=10, seed=3)
+    with pytest.raises(CrmError):
+        await home.sync(page_size=5)
+    home.wire.cut_after = None
+    read = await home.rows(
+        "select external_id from link where status = 'open' and external_id = any(%s)", records
+    )
+    assert len(read) == 4, "the part that has these records was committed"
+    await home.later(seconds=5)
+    now = [*numbers, "+14155550109"]
+    for record, number in zip(records, now, strict=True):
+        await home.admin("edit", id=record, fields=crm_fields(home, phone_number=number))
+    await home.sql("delete from read_state")  # What unlinking and linking an app does.
+    await home.sync()
+    found = await home.rows(
+        "select c.phone_number, c.first_name, l.external_id from contact c join link l using (org_id, contact_id)"
+        " where l.status = 'open' and l.external_id = any(%s) order by 1", records,
+    )  # fmt: skip
+    told = [(number, f"R{i}", record) for i, (number, record) in enumerate(zip(now, records, strict=True))]
+    assert [tuple(row.values()) for row in found] == told
+    assert await home.issues() == []
+    assert (await home.sync(full=True))["unchanged"] == 15
 
 
 async def test_a_crm_that_hides_its_deletes_still_brings_its_changes(home: House) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support import FrozenClock
 from tests.unit.domain.memory import TENANT, Memory, mapping, record
 
 from tieline.domain.changes import Base, PairState, Sent, confirmed
@@ -12,6 +13,9 @@ from tieline.domain.fields import BUILTIN_FIELDS
 from tieline.domain.mapping import Pair, Policy
 from tieline.domain.plan_inbound import InboundRules, plan_inbound
 from tieline.domain.records import Removal
+from tieline.ports.errors import ConflictError
+from tieline.ports.store import Origin
+from tieline.testing.simulation.memory_store import MemoryStore
 
 N1, N2 = "+14155550101", "+14155550102"
 
@@ -245,3 +249,25 @@ def test_an_edit_of_the_same_second_as_our_write_is_news_if_somebody_else_made_i
     )
     memory.read([replace(record("r1", N1, Colour="reps", modified=10), modified_by=editor)])
     assert memory.by_number(N1).values["colour"] == value
+
+
+async def test_numbers_that_pass_down_a_row_within_a_first_read_are_written_and_nobody_waits() -> None:
+    memory, store = Memory(), MemoryStore(FrozenClock())
+    held, now = (None, N1, N2), (N1, N2, "+14155550103")
+    records = [record(f"r{number}", phone, created=number) for number, phone in enumerate(held)]
+    before = memory.read(records, first=True)
+    moved = memory.read(
+        [record(f"r{number}", phone, created=number, modified=20) for number, phone in enumerate(now)],
+        first=True,
+    )
+    assert memory.issues == {}
+    assert moved.moved == ["r1", "r2"]
+    async with store.transaction() as unit:
+        await unit.apply("org_1", before, Origin())
+    with pytest.raises(ConflictError, match="link_open"):
+        async with store.transaction() as unit:
+            await unit.apply("org_1", replace(moved, moved=()), Origin())
+    async with store.transaction() as unit:
+        await unit.apply("org_1", moved, Origin())
+        links = await unit.links("org_1", TENANT, ["r0", "r1", "r2"], lock=False)
+    assert {link.status for link in links.values()} == {LinkStatus.OPEN}

@@ -45,6 +45,7 @@ class Changes:
         self._update(changing)
         for contact_id, number in changes.dropped_aliases:
             self._drop_alias(contact_id, number)
+        self._park_links(changes)
         for link in sorted(changes.links, key=lambda one: (one.status is LinkStatus.OPEN, one.external_id)):
             self._upsert(changes.tenant_key, link)
         for merge in changes.contact_merges:
@@ -128,6 +129,13 @@ class Changes:
         key = (self._org, number, contact_id)
         if self._tables.aliases.get(key) == "record":
             del self._tables.aliases[key]
+
+    def _park_links(self, changes: Changeset) -> None:
+        for external_id in changes.moved:
+            key = (self._org, changes.tenant_key, external_id)
+            row = self._tables.links[key]
+            if row.state.status is LinkStatus.OPEN:
+                self._tables.links[key] = replace(row, state=replace(row.state, status=LinkStatus.CLOSED))
 
     def _upsert(self, tenant_key: str, link: LinkState) -> None:
         key = (self._org, tenant_key, link.external_id)
