@@ -81,3 +81,18 @@ def test_a_model_without_a_key_is_named_before_anything_is_done(shell: Shell) ->
     refused = shell.type("org", "list", TIELINE_MODEL="gpt-9")
     assert refused.code == 2
     assert "TIELINE_MODEL_API_KEY" in refused.err
+
+
+def test_a_backfill_is_forecast_queued_once_and_watched(shell: Shell) -> None:
+    assert shell.type("backfill", "status", "--json").json() == {"status": "idle"}
+    refused = shell.type("backfill", "run", "colour")
+    assert (refused.code, "There is no contact field colour" in refused.err) == (4, True)
+    shown = shell.type(
+        "backfill", "run", "contact_memory", "--since", "2026-01-01", "--forecast", "--json"
+    ).json()
+    assert (shown["conversations"], shown["model_calls"], shown["cost_usd"]) == (0, 0, 0.0)
+    queued = shell.type("backfill", "run", "contact_memory", "--agent", "agent_1", "--until", "2026-02-01")
+    assert (queued.code, "Queued, of up to 0 conversations" in queued.err) == (0, True)
+    again = shell.type("backfill", "run", "contact_memory")
+    assert (again.code, "A backfill job is already running." in again.err) == (4, True)
+    assert shell.type("backfill", "status", "--json").json()["status"] == "queued"
