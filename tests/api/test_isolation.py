@@ -56,6 +56,7 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/list-app-usages/{app_id}"): None,
     ("GET", "/get-app-quota/{app_id}"): None,
     ("POST", "/test-app-auth/{app_id}"): None,
+    ("POST", "/check-app-mappings"): {"app_id": "{app_id}", "crm_config": {"default_country": "DE"}},
     ("POST", "/confirm-app-tenant-switch/{app_id}"): None,
     ("GET", "/get-crm-schema"): None,
     ("POST", "/run-sync-job"): None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tieline.cli import analysis, audit, explain, mapping_preview, serve
+from tieline.cli import analysis, audit, explain, mapping_check, mapping_preview, serve
 from tieline.cli.accounts import key_app, org_app
 from tieline.cli.apps import app_app
 from tieline.cli.backfill import backfill_app
@@ -35,6 +35,7 @@ analysis.register(app)
 audit.register(app)
 explain.register(app)
 mapping_preview.register(mapping_app)
+mapping_check.register(mapping_app)
 for _name, _group in (
     ("org", org_app), ("key", key_app), ("member", member_app), ("app", app_app), ("field", field_app),
     ("mapping", mapping_app),

@@ -87,12 +87,12 @@ def _connected(app: AppConfig, org: OrgConfig, reached: Reached, now: datetime) 
     )  # fmt: skip
     if not has_mappings(app):
         return replace(found, mappings_checked=False, next_sync_at=None)
-    built = _built(found, org, reached.schema)
+    built = built_mappings(found, org, reached.schema)
     unfit = [Problem("activity_key_field", reached.key_problem)] if reached.key_problem else []
     if not isinstance(built, MappingSet):
-        raise AppRefusedError(_placed([*built, *unfit]))
+        raise AppRefusedError(placed([*built, *unfit]))
     if unfit:
-        raise AppRefusedError(_placed(unfit))
+        raise AppRefusedError(placed(unfit))
     due = (found.next_sync_at or now) if org.app_id == app.app_id else None
     return replace(found, mappings_checked=True, crm_config=_settled(app.crm_config, built), next_sync_at=due)
 
@@ -122,7 +122,7 @@ def structure_problems(app: AppConfig, org: OrgConfig) -> list[Problem]:
     for line in writing:
         if line.key in by_key:
             problems += agreement_problems(line, by_key[line.key])
-    return _placed(problems)
+    return placed(problems)
 
 
 def _refuse_structure(app: AppConfig, org: OrgConfig) -> None:
@@ -140,7 +140,8 @@ def _of_tenant(app: AppConfig, outcome: Reached | NotReached) -> AppConfig:
     )  # fmt: skip
 
 
-def _built(app: AppConfig, org: OrgConfig, schema: CrmSchema) -> MappingSet | list[Problem]:
+def built_mappings(app: AppConfig, org: OrgConfig, schema: CrmSchema) -> MappingSet | list[Problem]:
+    """An app's mappings on that schema, or everything that is wrong with them."""
     inbound, outbound = _mappings(app)
     return build_mapping_set(
         inbound,
@@ -171,5 +172,6 @@ def _settled(config: Mapping[str, Any], built: MappingSet) -> dict[str, Any]:
     return stored
 
 
-def _placed(problems: Sequence[Problem]) -> list[Problem]:
+def placed(problems: Sequence[Problem]) -> list[Problem]:
+    """Problems of mappings at their places in an app."""
     return [Problem(f"crm_config.{problem.where}", problem.message) for problem in problems]

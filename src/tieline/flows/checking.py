@@ -3,16 +3,23 @@
 Asks the CRM, read-only. This module must never write to the store, but for a token that a saved app had to renew.
 """
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
+from tieline.domain.fields import Problem
 from tieline.flows.app_checks import AppRefusedError, judged
 from tieline.flows.app_forms import AppInput, form_problems, with_members
+from tieline.flows.tenancy import Tenancy
 from tieline.flows.trial import HeldToken, NotReached, Outcome, look
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.connections import AppStore, Connectors, SessionFactory
+from tieline.ports.crm import CrmSession, Identity
+from tieline.ports.errors import TransientError
 
+T = TypeVar("T")
 NO_CREDENTIALS: Final = "No credentials were given yet; set auth_config."
 
 
@@ -25,6 +32,7 @@ class AppChecking:
     sessions: SessionFactory
     clock: Clock
     ids: Ids
+    tenancy: Tenancy
     sandbox_mode: bool
     look_for_s: float
 
@@ -49,6 +57,24 @@ class AppChecking:
         outcome = await self._look(present, with_members(present, members), given, saved=app_id is not None)
         return judged(with_members(present, members), org, outcome, self.clock.now()), outcome
 
+    async def open(self, org_id: str, app_id: str) -> tuple[AppConfig, CrmSession]:
+        """A saved app and a connection to its CRM. Raises AppRefusedError without credentials, LookupError."""
+        app = await self.apps.get(org_id, app_id)
+        auth = await self.apps.credentials(org_id, app_id)
+        if not auth:
+            raise AppRefusedError([Problem("auth_config", NO_CREDENTIALS)])
+        tokens = HeldToken(self.apps.tokens(org_id, app_id))
+        guard = self.tenancy.guard(org_id, app_id) if app.tenant_id else _anybody
+        return app, self.sessions(app, auth, tokens=tokens, on_identity=guard)
+
+    async def in_time(self, asked: Awaitable[T]) -> T:
+        """What a CRM answers, if it does so in time. Raises TransientError else."""
+        try:
+            async with asyncio.timeout(self.look_for_s):
+                return await asked
+        except TimeoutError:
+            raise TransientError(f"The CRM did not answer within {self.look_for_s:g} s.") from None
+
     async def _look(self, present: AppConfig, app: AppConfig, given: AppInput, *, saved: bool) -> Outcome:
         auth = given.members.get("auth_config")
         tokens = HeldToken()
@@ -59,3 +85,7 @@ class AppChecking:
         if not auth:
             return NotReached("not_connected", NO_CREDENTIALS)
         return await look(self.sessions, app, auth, tokens, self.look_for_s)
+
+
+async def _anybody(identity: Identity) -> None:
+    """Before the first authentication of a saved app any tenant will do for a look."""

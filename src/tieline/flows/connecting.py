@@ -4,14 +4,12 @@ Saving with credentials looks at the CRM first, outside of any transaction; then
 nothing is. This module must never save mappings that it knows to be wrong, nor return or log a credential.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tieline.domain.changeset import IssueNote
 from tieline.domain.crm_schema import CrmSchema
-from tieline.domain.fields import Problem
 from tieline.domain.mapping_changes import compare
 from tieline.flows.app_checks import AppRefusedError, judged, judged_again
 from tieline.flows.app_forms import AppInput as AppInput
@@ -22,8 +20,8 @@ from tieline.flows.trial import LOOK_FOR_S, HeldToken, NotReached, OtherTenant, 
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig
 from tieline.ports.connections import AppChange, AppStore, Connectors, SessionFactory
-from tieline.ports.crm import Identity, Token
-from tieline.ports.errors import ConflictError, TransientError
+from tieline.ports.crm import Token
+from tieline.ports.errors import ConflictError
 
 MAX_APPS_PER_PROVIDER: Final = 20
 _TRIES: Final = 3
@@ -57,7 +55,14 @@ class Connecting:
     ) -> None:
         self.tenancy = Tenancy(apps)
         self.checking = AppChecking(
-            apps, connectors, sessions, clock, ids, sandbox_mode=sandbox_mode, look_for_s=look_for_s
+            apps,
+            connectors,
+            sessions,
+            clock,
+            ids,
+            self.tenancy,
+            sandbox_mode=sandbox_mode,
+            look_for_s=look_for_s,
         )
         self._apps = apps
         self._connectors = connectors
@@ -142,18 +147,8 @@ class Connecting:
 
     async def read_schema(self, org_id: str, app_id: str) -> tuple[AppConfig, CrmSchema]:
         """The live schema. Raises the errors of ports.errors, TenantMismatchError, AppRefusedError, LookupError."""
-        app = await self._apps.get(org_id, app_id)
-        auth = await self._apps.credentials(org_id, app_id)
-        if not auth:
-            raise AppRefusedError([Problem("auth_config", NO_CREDENTIALS)])
-        tokens = HeldToken(self._apps.tokens(org_id, app_id))
-        guard = self.tenancy.guard(org_id, app_id) if app.tenant_id else _anybody
-        session = self._sessions(app, auth, tokens=tokens, on_identity=guard)
-        try:
-            async with asyncio.timeout(self._look_for_s):
-                return app, await session.run(session.connector.describe())
-        except TimeoutError:
-            raise TransientError(f"The CRM did not answer within {self._look_for_s:g} s.") from None
+        app, session = await self.checking.open(org_id, app_id)
+        return app, await self.checking.in_time(session.run(session.connector.describe()))
 
     def _refuse_form(self, members: Mapping[str, Any], provider: str, kind: str, *, new: bool) -> None:
         problems = form_problems(
@@ -272,10 +267,6 @@ def _refuse_overtaken(before: AppConfig | None, now: AppConfig | None) -> None:
         return
     if before is None or now is None or not _unchanged(before, now):
         raise ConflictError("the app was changed meanwhile")
-
-
-async def _anybody(identity: Identity) -> None:
-    """Before the first authentication of a saved app any tenant will do for a look."""
 
 
 def _mapping_cause(app: AppConfig) -> str:

@@ -288,6 +288,11 @@ class Connector(Protocol):
     def read_all(self, fields: Sequence[CrmField], cursor: Json | None, page_size: int) -> Operation[Page]:
         """One page of a full read; `cursor` None starts it. The last page carries the first watermark."""
 
+    def read_sample(self, fields: Sequence[CrmField], number: int) -> Operation[Page]:
+        """Live values of up to `number` (at most 100) records, whichever the CRM gives at once; no cursor, no
+        watermark.
+        """
+
     def read_changes(
         self, fields: Sequence[CrmField], watermark: str, cursor: Json | None, page_size: int
     ) -> Operation[Page]:

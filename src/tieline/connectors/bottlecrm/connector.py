@@ -121,6 +121,10 @@ class BottleCrmConnector:
         """See `reading.read_all`."""
         return reading.read_all(fields, cursor, page_size)
 
+    def read_sample(self, fields: Sequence[CrmField], number: int) -> Operation[Page]:
+        """The beginning of a full read."""
+        return reading.read_all(fields, None, number)
+
     def read_changes(
         self, fields: Sequence[CrmField], watermark: str, cursor: Json | None, page_size: int
     ) -> Operation[Page]:

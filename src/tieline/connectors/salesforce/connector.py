@@ -107,6 +107,10 @@ class SalesforceConnector:
         """By a Bulk API 2.0 job, else by SOQL in id order."""
         return bulk.read_all(fields, cursor, page_size)
 
+    def read_sample(self, fields: Sequence[CrmField], number: int) -> Operation[Page]:
+        """By SOQL."""
+        return reading.read_sample(fields, number)
+
     def read_changes(
         self, fields: Sequence[CrmField], watermark: str, cursor: Json | None, page_size: int
     ) -> Operation[Page]:

@@ -85,6 +85,12 @@ def read_by_id_order(fields: Sequence[CrmField], cursor: Json, page_size: int) -
     return Page(records, {"after": records[-1].external_id, "started": started}, None, response.requested_at)
 
 
+def read_sample(fields: Sequence[CrmField], number: int) -> Operation[Page]:
+    """The newest records by id."""
+    rows, _, response = yield from select_page(f"{select_contacts(fields)} ORDER BY Id DESC", _limit(number))
+    return Page([record_of(row, fields) for row in rows], None, None, response.requested_at)
+
+
 def read_changes(
     fields: Sequence[CrmField], watermark: str, cursor: Json | None, page_size: int
 ) -> Operation[Page]:

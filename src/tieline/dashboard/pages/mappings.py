@@ -7,13 +7,22 @@ from starlette.responses import Response
 
 from tieline.dashboard.visit import Visit, action, page
 from tieline.domain.analysis_mapping import AnalysisMapping
+from tieline.domain.mapping import Direction
 from tieline.domain.pairs import Policy
+from tieline.domain.suggestions import Suggestion, suggestions
 from tieline.domain.update_modes import UpdateMode
 from tieline.flows.app_checks import AppRefusedError
+from tieline.flows.configuration import field_mappings
 from tieline.flows.connecting import AppInput
+from tieline.flows.sampling import SampledRecord, SampledValue, check_mappings
+from tieline.flows.tenancy import TenantMismatchError
 from tieline.ports.config import AppConfig
+from tieline.ports.errors import CrmError
 from tieline.store.config import ConfigRefusedError, ConfigUpdate, CrmConfig
+from tieline.store.members import Role
 
+_SUGGESTED = 6
+_PREVIEWED = 5
 _LISTS = {"in": "inbound_sync_mappings", "out": "outbound_sync_mappings"}
 
 
@@ -34,6 +43,38 @@ async def add(visit: Visit) -> Response:
     app = await _app(visit)
     kept = [one for one in _lines(app, _way(visit)) if not _same(one, line)]
     return await _save_lines(visit, app, [*kept, line], f"{line['external_field_name']} is mapped.")
+
+
+async def preview(visit: Visit) -> Response:
+    """A part of the page: what the mapping in the editor would make of some live records. Nothing is saved."""
+    app, way = await _app(visit), _way(visit)
+    line: dict[str, Any] = {"external_field_name": visit.arg("theirs"), "field_name": visit.arg("ours")}
+    if not (line["external_field_name"] and line["field_name"] and way in _LISTS):
+        return visit.render("mappings/preview.html", line=None)
+    if visit.arg("policy"):
+        line["policy"] = visit.arg("policy")
+    line["lossy_confirmed"] = bool(visit.arg("lossy"))
+    kept = [one for one in _lines(app, way) if not _same(one, line)]
+    tried = {_LISTS[way]: [*kept, line]}
+    org = await visit.tieline.configs.get(visit.org_id)
+    shown: dict[str, Any] = {"line": line, "way": way, "failed": "", "problems": (), "records": ()}
+    try:
+        checking = visit.tieline.connecting.checking
+        found = await check_mappings(checking, org, visit.org_id, app.app_id, tried, _PREVIEWED)
+    except (AppRefusedError, CrmError, TenantMismatchError) as error:
+        return visit.render("mappings/preview.html", **{**shown, "failed": str(error)})
+    shown |= {"problems": found.problems, "records": [_previewed(one, line) for one in found.records]}
+    return visit.render("mappings/preview.html", **shown)
+
+
+def _previewed(record: SampledRecord, line: dict[str, Any]) -> tuple[SampledRecord, SampledValue | None]:
+    """A record, and what becomes of the value that the editor's mapping names."""
+    of_line = (one for one in record.values if _names(one, line))
+    return record, next(of_line, None)
+
+
+def _names(value: SampledValue, line: dict[str, Any]) -> bool:
+    return (value.external_field_name, value.field_name) == (line["external_field_name"], line["field_name"])
 
 
 async def remove(visit: Visit) -> Response:
@@ -86,6 +127,11 @@ async def _mappings(visit: Visit, problems: Any) -> Response:
     app = next((one for one in apps if one.app_id == _app_id(visit, config)), apps[0] if apps else None)
     way = _way(visit)
     schema = {crm.name: crm for crm in (app.schema or ())} if app else {}
+    direction = Direction.OUTBOUND if way == "out" else Direction.INBOUND
+    suggested: list[Suggestion] = []
+    if app and app.schema and way in _LISTS:
+        mapped = field_mappings(_lines(app, way))
+        suggested = suggestions(direction, mapped, config.fields, app.schema)[:_SUGGESTED]
     return visit.render(
         "mappings/mappings.html",
         status=422 if problems else 200,
@@ -99,29 +145,9 @@ async def _mappings(visit: Visit, problems: Any) -> Response:
         policies=list(Policy),
         modes=list(UpdateMode),
         problems=problems,
-        suggestions=_suggestions(app, config) if app and way == "in" else [],
+        suggestions=suggested,
         given=visit.form,
     )
-
-
-def _suggestions(app: AppConfig, config: CrmConfig) -> list[tuple[str, str]]:
-    """CRM fields that are called as an unmapped contact field is: (theirs, ours)."""
-    mapped = {line["field_name"] for line in _lines(app, "in")}
-    names = {
-        _bare(spec.label or spec.name): name for name, spec in config.fields.items() if name not in mapped
-    }
-    names |= {_bare(name): name for name in config.fields if name not in mapped}
-    taken = {line["external_field_name"] for line in _lines(app, "in")}
-    found = []
-    for crm in app.schema or ():
-        ours = names.get(_bare(crm.name)) or names.get(_bare(crm.label))
-        if ours and crm.name not in taken:
-            found.append((crm.name, ours))
-    return found[:6]
-
-
-def _bare(name: str) -> str:
-    return "".join(c for c in name.casefold().removesuffix("__c") if c.isalnum())
 
 
 def _lines(app: AppConfig, way: str) -> list[dict[str, Any]]:
@@ -143,13 +169,14 @@ def _app_id(visit: Visit, config: CrmConfig) -> str | None:
 
 async def _app(visit: Visit) -> AppConfig:
     try:
-        return await visit.tieline.connecting.get(visit.org_id, visit.text("app"))
+        return await visit.tieline.connecting.get(visit.org_id, visit.text("app") or visit.arg("app"))
     except LookupError:
         raise HTTPException(404, "There is no such connection.") from None
 
 
 ROUTES = (
     page("/mappings", mapping_page),
+    page("/mappings/preview", preview, Role.EDITOR),
     action("/mappings", add),
     action("/mappings/remove", remove),
 )
