@@ -61,7 +61,7 @@ class MemoryIntake:
 
 
 class MemoryEditing:
-    """Implements `flows.editing.EditingStore`. Contacts have no tags and no memory here."""
+    """Implements `flows.editing.EditingStore`. Contacts have no tags here."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -74,8 +74,6 @@ class MemoryEditing:
         """None."""
         return ()
 
-    async def set_details(
-        self, unit: UnitOfWork, org_id: str, contact_id: str, details: Mapping[str, Any]
-    ) -> None:
+    async def set_tags(self, unit: UnitOfWork, org_id: str, contact_id: str, tag_ids: Sequence[str]) -> None:
         """Refused: nothing in a simulated world sets them."""
-        raise NotImplementedError("contacts of a simulated world have neither tags nor a memory")
+        raise NotImplementedError("contacts of a simulated world have no tags")
