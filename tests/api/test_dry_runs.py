@@ -1,12 +1,17 @@
 """Dry runs over HTTP: a stream of lines, and the report that is kept of it."""
 
+import asyncio
 import json
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from tests.api.connected import Connected, connected
 from tests.api.test_apps import create
 from tests.integration.connecting_support import Kit, admin, crm, kit
+
+from tieline.api.routers.dry_runs import stream
+from tieline.flows.dry_running import Asked
 
 __all__ = ["connected", "crm", "kit"]
 PHONE = "+14155550100"
@@ -63,3 +68,19 @@ async def test_what_cannot_be_tried_is_refused(connected: Connected, app: Any) -
     assert (await connected.raw.post("/dry-run-sync", json={"kind": "mappings"})).status_code == 400
     assert (await connected.raw.post("/dry-run-sync", json={"app_id": "app_none"})).status_code == 400
     assert (await connected.raw.get("/get-dry-run/none")).status_code == 404
+
+
+async def test_a_reader_who_goes_away_ends_the_dry_run(connected: Connected, app: Any) -> None:
+    dry_runs = connected.services.dry_runs
+    assert dry_runs is not None
+    asked = Asked()
+    dry_run = await dry_runs.running.begin(connected.org, app.app_id, asked)
+    async with aclosing(stream(dry_runs, dry_run, asked)) as told:
+        assert json.loads(await anext(told))["status"] == "running"
+    ended = await dry_runs.reports.recent(connected.org)
+    for _ in range(200):
+        if ended[0].status != "running":
+            break
+        await asyncio.sleep(0.05)
+        ended = await dry_runs.reports.recent(connected.org)
+    assert [(one.status, one.reason) for one in ended] == [("failed", "It was cut off.")]

@@ -90,13 +90,20 @@ class Report:
 
     async def failed(self, error: BaseException) -> None:
         """It ended before; what was told so far stays."""
-        reason = str(error) if isinstance(error, Exception) else "It was cut off."
-        await self._end(replace(self._dry_run, status="failed", reason=reason or type(error).__name__))
+        await self._end(replace(self._dry_run, status="failed", reason=_why(error)))
 
     async def _end(self, dry_run: DryRun) -> DryRun:
         ended = replace(dry_run, totals=self._totals.to_json(), finished_at=self._clock.now())
         await self._book.end(ended)
         return ended
+
+
+def _why(error: BaseException) -> str:
+    """In words for people; what is not an error of ours may tell more than they should see."""
+    if not isinstance(error, Exception):
+        return "It was cut off."
+    ours = type(error).__module__.startswith("tieline.") and str(error)
+    return str(error) if ours else f"An unexpected error ended it: {type(error).__name__}."
 
 
 class NotAskedError(LlmError):

@@ -1,8 +1,8 @@
 """Dry runs: what a run would do, told line by line as it is found, and kept for paging. Beyond Retell's API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+import logging
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -21,6 +21,7 @@ from tieline.flows.dry_running import Asked, DryRunRefusedError, Kind
 from tieline.ports.dry_run import DryRun
 from tieline.store.json_text import dump_json
 
+_log = logging.getLogger(__name__)
 router = APIRouter(route_class=ApiRoute, tags=["CRM"])
 DryRunsOf = Annotated[DryRuns, Depends(dry_runs_of)]
 _MOST = 1000
@@ -86,28 +87,30 @@ async def dry_run_sync(
         raise HTTPException(404, f"There is no app {app_id}.") from None
     except DryRunRefusedError as error:
         raise HTTPException(400, str(error)) from None
-    return StreamingResponse(_told(dry_runs, dry_run, asked), media_type="application/x-ndjson")
+    return StreamingResponse(stream(dry_runs, dry_run, asked), media_type="application/x-ndjson")
 
 
-async def _told(dry_runs: DryRuns, dry_run: DryRun, asked: Asked) -> AsyncIterator[bytes]:
+async def stream(dry_runs: DryRuns, dry_run: DryRun, asked: Asked) -> AsyncGenerator[bytes, None]:
     """The dry run as it comes. It ends with the reader."""
     waiting: asyncio.Queue[Sequence[Line]] = asyncio.Queue(_AHEAD)
-    yield _ndjson(dry_run_json(dry_run))
 
     async def work() -> None:
         try:
             await dry_runs.running.work(dry_run, asked, waiting.put)
-        finally:
-            await waiting.put(())
+        except Exception as error:
+            # The report says why.
+            _log.warning("dry run %s ended: %s", dry_run.dry_run_id, type(error).__name__)
+        await waiting.put(())
 
     working, position = asyncio.create_task(work()), 0
     try:
+        # It has begun before anybody can end it, so that its report says that it ended.
+        await asyncio.sleep(0)
+        yield _ndjson(dry_run_json(dry_run))
         while lines := await waiting.get():
             for line in lines:
                 position += 1
                 yield _ndjson({"position": position, **line_to_json(line)})
-        with suppress(Exception):  # The report says why.
-            await working
         ended = await dry_runs.reports.get(dry_run.org_id, dry_run.dry_run_id)
         if ended is not None:
             yield _ndjson(dry_run_json(ended))
