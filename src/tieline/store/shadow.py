@@ -31,7 +31,7 @@ from tieline.store.work import PostgresWork
 _sql = Queries("dry_run")
 # By table, which of the organisation's rows are copied. No flow reads the ledger or what models took, so of these only
 # what the dry run adds is there. A standing stop of the brake is left out: what it keeps from happening is to be shown.
-_COPIED: Final[Mapping[str, str]] = {
+COPIED: Final[Mapping[str, str]] = {
     "contact": "true",
     "contact_alias": "true",
     "contact_merge": "undone_at is null",
@@ -181,7 +181,7 @@ async def _copy(connection: Connection, org_id: str) -> None:
     await connection.execute("set temp_buffers = '64MB'")
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read")
-        for table, which in _COPIED.items():
+        for table, which in COPIED.items():
             real = await _real(connection, table)
             await connection.execute(
                 SQL("create temp table {} (like {} including all)").format(Identifier(table), real)
