@@ -283,3 +283,20 @@ async def test_an_app_of_another_organisation_does_not_exist(place: Place, kit: 
         with pytest.raises(UnknownAppError):
             await attempt
     assert await flow.get(ORG, app.app_id) == app
+
+
+async def test_a_test_of_the_credentials_tells_which_permissions_are_missing(
+    place: Place, kit: Kit, crm: str
+) -> None:
+    config = kit.mappings(("in", kit.plan, "plan"))
+    app = await place.create(kit, crm, {**config, "sync_conversation_activity": True})
+    assert (await place.connecting.test_auth(ORG, app.app_id)).permissions == ()
+    await admin(crm, "faults", {"kind": "hide_field", "field": kit.plan, "times": None})
+    test = await place.connecting.test_auth(ORG, app.app_id)
+    (said,) = test.permissions
+    assert (
+        said
+        == f"Cannot see {kit.plan}: ask for read permission on it for the integration user, if it still exists."
+    )
+    assert test.success
+    assert said in test.message

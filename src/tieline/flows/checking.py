@@ -8,16 +8,18 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.fields import Problem
+from tieline.domain.permissions import field_permission_problems, needs_of
 from tieline.flows.app_checks import AppRefusedError, judged
 from tieline.flows.app_forms import AppInput, form_problems, with_members
-from tieline.flows.tenancy import Tenancy
+from tieline.flows.tenancy import Tenancy, TenantMismatchError
 from tieline.flows.trial import HeldToken, NotReached, Outcome, look
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.connections import AppStore, Connectors, SessionFactory
 from tieline.ports.crm import CrmSession, Identity
-from tieline.ports.errors import TransientError
+from tieline.ports.errors import CrmError, TransientError
 
 T = TypeVar("T")
 NO_CREDENTIALS: Final = "No credentials were given yet; set auth_config."
@@ -74,6 +76,17 @@ class AppChecking:
                 return await asked
         except TimeoutError:
             raise TransientError(f"The CRM did not answer within {self.look_for_s:g} s.") from None
+
+    async def missing_permissions(self, app: AppConfig, schema: CrmSchema) -> tuple[str, ...]:
+        """What the connected user may not do though the app's configuration asks for it, as sentences."""
+        of_fields = field_permission_problems(app.crm_config, schema)
+        _, session = await self.open(app.org_id, app.app_id)
+        asked = session.connector.permission_problems(needs_of(app.crm_config))
+        try:
+            of_objects = await self.in_time(session.run(asked))
+        except (CrmError, TenantMismatchError):
+            of_objects = ()  # the look itself has told what is wrong with the connection
+        return (*of_objects, *of_fields)
 
     async def _look(self, present: AppConfig, app: AppConfig, given: AppInput, *, saved: bool) -> Outcome:
         auth = given.members.get("auth_config")

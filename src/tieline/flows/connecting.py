@@ -33,10 +33,11 @@ class TooManyAppsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AuthTest:
-    """Whether the credentials work now, and if not, why."""
+    """Whether the credentials work now, and if not, why. `permissions` is what the connected user may not do."""
 
     success: bool
     message: str = ""
+    permissions: tuple[str, ...] = ()
 
 
 class Connecting:
@@ -120,8 +121,11 @@ class Connecting:
         match outcome:
             case None:
                 return AuthTest(False, NO_CREDENTIALS)
-            case Reached() | NotReached(status="connected"):
-                # Mappings that turn out wrong are no fault of the credentials.
+            case Reached(schema=schema):
+                # Mappings that turn out wrong are no fault of the credentials, nor is a permission that is missing.
+                missing = await self.checking.missing_permissions(app, schema)
+                return AuthTest(True, " ".join([app.status_reason or "", *missing]).strip(), missing)
+            case NotReached(status="connected"):
                 return AuthTest(True, app.status_reason or "")
             case NotReached(reason=reason) | OtherTenant(reason):
                 return AuthTest(False, reason)

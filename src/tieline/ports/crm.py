@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.permissions import Needs
 from tieline.domain.quota import Reset
 from tieline.domain.records import Patch, RemoteRecord, Removal
 from tieline.domain.values import Value
@@ -287,6 +288,11 @@ class Connector(Protocol):
 
     def read_all(self, fields: Sequence[CrmField], cursor: Json | None, page_size: int) -> Operation[Page]:
         """One page of a full read; `cursor` None starts it. The last page carries the first watermark."""
+
+    def permission_problems(self, needs: Needs) -> Operation[Sequence[str]]:
+        """What the connected user may not do with whole objects, as sentences that say what to ask for; none where the
+        CRM does not tell. Fields are in the schema.
+        """
 
     def read_sample(self, fields: Sequence[CrmField], number: int) -> Operation[Page]:
         """Live values of up to `number` (at most 100) records, whichever the CRM gives at once; no cursor, no

@@ -89,6 +89,7 @@ class AuthTestOut(BaseModel):
 
     success: bool
     message: str = ""
+    missing_permissions: list[str] = []
 
 
 @router.post("/create-app", status_code=201, responses=documented(AppOut, 201, 400))
@@ -184,7 +185,9 @@ async def test_app_auth(app_id: str, caller: CallerOf, connections: ConnectionsO
     """Authenticates anew, and checks mappings that could not be checked when they were saved."""
     await known_app(connections, caller.org_id, app_id)
     test = await connections.connecting.test_auth(caller.org_id, app_id)
-    return JsonResponse(without_none({"success": test.success, "message": test.message or None}))
+    missing = list(test.permissions) or None
+    answer = {"success": test.success, "message": test.message or None, "missing_permissions": missing}
+    return JsonResponse(without_none(answer))
 
 
 @router.post("/confirm-app-tenant-switch/{app_id}", responses=documented(AppOut, 200, 400, 404))

@@ -22,6 +22,7 @@ from tieline.connectors.bottlecrm import (
 from tieline.connectors.spec import decode_object, not_declared
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.permissions import Needs
 from tieline.domain.records import Patch
 from tieline.domain.values import Value
 from tieline.ports.crm import (
@@ -120,6 +121,11 @@ class BottleCrmConnector:
     def read_all(self, fields: Sequence[CrmField], cursor: Json | None, page_size: int) -> Operation[Page]:
         """See `reading.read_all`."""
         return reading.read_all(fields, cursor, page_size)
+
+    def permission_problems(self, needs: Needs) -> Operation[Sequence[str]]:
+        """BottleCRM does not tell what a token may do before it is tried."""
+        yield from ()
+        return ()
 
     def read_sample(self, fields: Sequence[CrmField], number: int) -> Operation[Page]:
         """The beginning of a full read."""

@@ -25,6 +25,7 @@ from tieline.connectors.hubspot.setup import SETUP
 from tieline.connectors.hubspot.types import crm_field
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.permissions import Needs
 from tieline.domain.quota import Reset
 from tieline.domain.records import Patch
 from tieline.domain.values import Value
@@ -130,6 +131,11 @@ class HubSpotConnector:
     def read_all(self, fields: Sequence[CrmField], cursor: Json | None, page_size: int) -> Operation[Page]:
         """See `reading.read_all`."""
         return reading.read_all(fields, cursor, page_size)
+
+    def permission_problems(self, needs: Needs) -> Operation[Sequence[str]]:
+        """HubSpot does not tell what a token may do before it is tried."""
+        yield from ()
+        return ()
 
     def read_sample(self, fields: Sequence[CrmField], number: int) -> Operation[Page]:
         """The beginning of a full read."""

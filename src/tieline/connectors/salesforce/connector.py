@@ -5,13 +5,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from tieline.connectors.salesforce import activities, activity_keys, auth, bulk, errors, reading, writing
+from tieline.connectors.salesforce import (
+    activities,
+    activity_keys,
+    auth,
+    bulk,
+    errors,
+    permissions,
+    reading,
+    writing,
+)
 from tieline.connectors.salesforce.setup import SETUP
 from tieline.connectors.salesforce.types import ObjectDescription, schema_of
 from tieline.connectors.salesforce.wire import AUTH, CORE, sobject_path
 from tieline.connectors.spec import decode_as
 from tieline.domain.activities import Activity, ConversationType
 from tieline.domain.crm_schema import CrmField, CrmSchema
+from tieline.domain.permissions import Needs
 from tieline.domain.quota import Reset
 from tieline.domain.records import Patch
 from tieline.domain.values import Value
@@ -106,6 +116,10 @@ class SalesforceConnector:
     def read_all(self, fields: Sequence[CrmField], cursor: Json | None, page_size: int) -> Operation[Page]:
         """By a Bulk API 2.0 job, else by SOQL in id order."""
         return bulk.read_all(fields, cursor, page_size)
+
+    def permission_problems(self, needs: Needs) -> Operation[Sequence[str]]:
+        """By the describes of Contact and Task."""
+        return permissions.permission_problems(needs)
 
     def read_sample(self, fields: Sequence[CrmField], number: int) -> Operation[Page]:
         """By SOQL."""

@@ -78,6 +78,8 @@ class ObjectDescription(msgspec.Struct):
 
     name: str
     fields: list[FieldDescription]
+    createable: bool = False
+    updateable: bool = False
 
 
 def schema_of(described: ObjectDescription) -> CrmSchema:
