@@ -414,3 +414,32 @@ async def test_a_contact_that_cannot_be_saved_does_not_hold_up_the_others(home: 
     assert sorted(str(contact.get("status")) for contact in found.values()) == ["None", "None", "s0"]
     kinds = await execute(home.tieline.pool, "select kind from issue where closed_at is null order by kind")
     assert [row["kind"] for row in kinds] == ["analysis_value", "backfill_failed"]
+
+
+@dataclass
+class Patient:
+    """The machine's clock, and what happens while somebody waits by it."""
+
+    home: Home
+    slept: int = 0
+
+    def now(self) -> datetime:
+        return self.home.tieline.clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        await self.home.mapped()
+
+
+async def test_a_conversation_that_ends_meanwhile_goes_ahead(home: Home) -> None:
+    await home.call(1, 1)
+    await home.mapped()
+    await home.config(analysis_mappings=MAPPINGS)
+    await home.call(2, 2, "+14155550102")
+    patient = Patient(home)
+    await home.backfill("status", tieline=replace(home.tieline, clock=patient))
+    assert patient.slept == 1
+    rows = await execute(
+        home.tieline.pool, "select source_ref from ledger where field_name = 'status' order by entry_id"
+    )
+    assert [row["source_ref"] for row in rows] == ["acme:call_2", "acme:call_1"]
