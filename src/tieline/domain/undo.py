@@ -79,7 +79,7 @@ class _Plan:
                 self._keep(name, f"overtaken by {last.by}")
                 continue
             below = history.below(mine[0].entry_id)
-            self._restore(name, mine[0].old, below, last.stands, [one.entry_id for one in mine])
+            self._restore(name, mine[0].old, below, self.orders.by, [one.entry_id for one in mine])
         for former in self.asked.formers:
             if former.application.field_name not in self.kept:
                 again = replace(former.application, outcome=former.outcome)
@@ -158,7 +158,7 @@ class _Plan:
             if one.outcome == "set" and is_note(one.contribution):
                 self._keep(one.field_name, f"nothing of conversation {talk.said.key} is in the note any more")
             return
-        self._restore(one.field_name, value, by, source, [])
+        self._restore(one.field_name, value, by, desk.own, [])
 
     def _without_statements(
         self, talk: Talk, one: Application, text: str, mapping: AnalysisMapping | None
