@@ -134,7 +134,7 @@ _CHARACTERS_A_TOKEN: Final = 3.5
 _NOTE_TOKENS: Final = 400
 """A note of middling length, which is sent along with what is new."""
 _ANSWER_TOKENS: Final = {"merge": 60, "memory": 120, "analysis": 400}
-_CONVERSATION_MS: Final = 15.0
+_CONVERSATION_MS: Final = 25.0
 """Measured without a model (docs/backfill.md)."""
 
 
