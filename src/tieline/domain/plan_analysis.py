@@ -111,7 +111,10 @@ def _replace(
     if not replaces(mapping.update_mode, None if mine else desk.standing(spec.name), value):
         desk.remember(mapping, "kept", value)
         return
-    overruled_by = desk.newer(spec.name) if mapping.update_mode is UpdateMode.OVERWRITE else ""
+    # Who cleared a field after a past conversation wants it empty; a live one fills it as it finds it.
+    by_others = source is not None and source.kind is not SourceKind.CONVERSATION
+    ranks = mapping.update_mode is UpdateMode.OVERWRITE or (desk.rules.replay and by_others)
+    overruled_by = desk.newer(spec.name) if ranks else ""
     outcome = LedgerOutcome.OVERRULED if overruled_by else LedgerOutcome.SET
     desk.change(mapping, spec, value, outcome, overruled_by or mapping.update_mode.value)
     desk.remember(mapping, outcome.value, value)

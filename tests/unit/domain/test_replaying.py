@@ -231,6 +231,15 @@ def test_a_fill_that_came_too_soon_gives_way_to_the_first_conversation() -> None
     assert world.value == "First."
 
 
+def test_a_field_that_a_person_cleared_after_the_call_stays_empty() -> None:
+    world = World(AnalysisMapping("said", "note", UpdateMode.FILL_IF_EMPTY))
+    world.edit(Edited(1, None))
+    world.take(Said(1, "call_1", "First."))
+    assert world.value is None
+    world.take(Said(2, "call_2", "Second."))
+    assert world.value == "Second."
+
+
 def test_what_a_person_said_of_calling_after_the_call_stays() -> None:
     world = World(AnalysisMapping("said", DO_NOT_CALL, UpdateMode.OVERWRITE))
     world.edit(Edited(2, False))
