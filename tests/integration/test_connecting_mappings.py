@@ -83,7 +83,7 @@ async def test_a_new_outbound_pair_notes_what_is_there_and_pushes_only_changes_f
     app = await place.update(app, crm_config=config(kit, ("out", kit.status, "lead_status")))
     states = await place.link_states()
     assert states == {
-        "contact_0001": {status(kit): {"l": "Qualified"}},
+        "contact_0001": {status(kit): {"l": "Qualified", "t": ""}},
         "contact_0002": {},
         "contact_0003": {},
     }
@@ -107,17 +107,20 @@ async def test_built_in_fields_are_noted_too(place: Place, kit: Kit, app: AppCon
     lossy = config(kit)
     lossy["outbound_sync_mappings"].append({"external_field_name": name, "field_name": "first_name"})
     await place.update(app, crm_config=lossy)
-    assert await place.link_states() == {"contact_0001": {f"first_name|{name}": {"l": "Alice"}}}
+    assert await place.link_states() == {"contact_0001": {f"first_name|{name}": {"l": "Alice", "t": ""}}}
 
 
 @pytest.mark.parametrize(
     ("known", "local", "noted"),
     [
         ({"v": "Pro"}, "Pro", {"v": "Pro"}),
-        ({"v": "Pro"}, "Max", {"l": "Max", "r": "Pro"}),
+        ({"v": "Pro"}, "Max", {"l": "Max", "r": "Pro", "t": "Pro"}),
+        ({"v": "Pro. Paid.", "t": "Pro."}, "Pro. Max.", {"l": "Pro. Max.", "r": "Pro. Paid.", "t": "Pro."}),
+        ({"v": None}, "Max", {"l": "Max", "r": None, "t": ""}),
         ({"v": "Pro"}, None, {"l": None, "r": "Pro"}),
-        ({"l": "Pro", "r": "pro "}, "Max", {"l": "Max", "r": "pro "}),
-        ({"v": None, "n": True}, "Max", {"l": "Max"}),
+        ({"l": "Pro", "r": "pro "}, "Max", {"l": "Max", "r": "pro ", "t": "Pro"}),
+        ({"v": "Pro", "t": ""}, None, {"l": None, "r": "Pro"}),
+        ({"v": None, "n": True}, "Max", {"l": "Max", "t": ""}),
         ({"v": None, "n": True}, None, {"v": None, "n": True}),
     ],
 )
@@ -190,12 +193,12 @@ async def test_pairs_saved_while_the_crm_was_away_are_read_once_it_is_back(
     await admin(crm, "faults", {"kind": "drop_before", "times": None})
     wanted = kit.mappings(("both", kit.notes, "interaction_summary"), ("both", kit.status, "lead_status"))
     await place.update(app, crm_config=wanted)
-    assert await place.link_states() == {"contact_0001": {status(kit): {"l": "new"}}}
+    assert await place.link_states() == {"contact_0001": {status(kit): {"l": "new", "t": ""}}}
     assert await place.inbound_runs() == []
     await heal(crm)
     assert (await place.connecting.recheck(ORG, app.app_id)).may_run
     assert [run["full_read"] for run in await place.inbound_runs()] == [True]
-    assert await place.link_states() == {"contact_0001": {status(kit): {"l": "new"}}}
+    assert await place.link_states() == {"contact_0001": {status(kit): {"l": "new", "t": ""}}}
 
 
 async def test_mappings_that_turn_out_wrong_when_the_crm_is_back_leave_one_issue(
@@ -230,7 +233,7 @@ async def test_a_second_app_of_a_tenant_forgets_nothing_that_the_linked_one_keep
         kit, crm, kit.mappings(("out", kit.plan, "plan"), ("out", kit.status, "lead_status"))
     )
     assert second.tenant_key == app.tenant_key
-    noted = {plan(kit): {"v": "Pro"}, status(kit): {"l": "Qualified"}}
+    noted = {plan(kit): {"v": "Pro"}, status(kit): {"l": "Qualified", "t": ""}}
     assert await place.link_states() == {"contact_0001": noted}
 
 

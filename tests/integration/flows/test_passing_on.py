@@ -1,10 +1,14 @@
 """What passes from one contact to another within a page: the store must take it as the plan means."""
 
-import pytest
-from tests.integration.flows.conftest import alice, crm_fields
-from tests.integration.flows.house import House
+from dataclasses import replace
 
+import pytest
+from tests.integration.flows.conftest import NAMES, alice, crm_fields
+from tests.integration.flows.house import ORG, House
+
+from tieline.domain.mapping_changes import compare
 from tieline.ports.errors import CrmError
+from tieline.store.mapping_changes import change_links
 
 
 async def test_a_crm_merge_of_two_linked_records_is_applied(home: House) -> None:
@@ -108,3 +112,48 @@ async def test_a_crm_that_hides_its_deletes_still_brings_its_changes(home: House
     await home.sync()
     assert (await home.contact("+14155550100"))["first_name"] == "Alicia"
     assert await home.issues() == ["sweep_refused"]
+
+
+async def map_notes(home: House, *, inbound: bool, outbound: bool) -> None:
+    """Saves the mappings anew, with the notes read, written, both or neither."""
+    app = await home.app()
+    line = {
+        "external_field_name": NAMES[home.provider]["interaction_summary"],
+        "field_name": "interaction_summary",
+    }
+    if inbound and outbound:
+        line["policy"] = "merge"
+    config = {**app.crm_config}
+    for name, wanted in (("inbound_sync_mappings", inbound), ("outbound_sync_mappings", outbound)):
+        others = [one for one in config[name] if one["field_name"] != "interaction_summary"]
+        config[name] = [*others, line] if wanted else others
+    async with home.pool.connection() as connection:
+        change = compare(app.crm_config, config)
+        await change_links(connection, ORG, app.tenant_key, change, shared=False)
+        await home.apps.save(connection, replace(app, crm_config=config), None)
+
+
+@pytest.mark.parametrize("read", [True, False])
+async def test_a_text_that_is_written_from_now_on_still_tells_whose_sentences_are_whose(
+    home: House, read: bool
+) -> None:
+    """Read: the record's own sentence goes with it. Not read: it gave none, so all that conversations said stays."""
+    await map_notes(home, inbound=read, outbound=False)
+    record = await alice(home, interaction_summary="Asked for a brochure.")
+    await home.later(seconds=2)
+    await alice(home, first_name="Bob", interaction_summary="")
+    await home.sync()
+    await home.conversation("call_1", "+14155550100", {"customer_notes": "Has 40 seats."})
+    await home.analyse()
+    await map_notes(home, inbound=read, outbound=True)
+    await home.conversation("call_2", "+14155550100", {"customer_notes": "Wants a demo."})
+    await home.analyse()
+    await home.push()
+    await home.admin("delete", id=record)
+    await home.later(minutes=11)
+    await home.sync()
+    assert (await home.contact("+14155550100"))["first_name"] == "Bob"
+    notes = await home.value("+14155550100", "interaction_summary")
+    assert "brochure" not in notes
+    assert "Has 40 seats." in notes
+    assert "Wants a demo." in notes

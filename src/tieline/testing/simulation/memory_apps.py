@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieline.domain.changes import Base, PairState
-from tieline.domain.changeset import IssueNote, LinkStatus
+from tieline.domain.changeset import IssueNote, LedgerOutcome, LinkStatus, SourceKind
 from tieline.domain.mapping_changes import MappingChange
-from tieline.domain.values import ABSENT
+from tieline.domain.values import ABSENT, Value
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.crm import Identity, Token
 from tieline.ports.session import TokenStore
@@ -170,10 +170,23 @@ class MemoryAppChange:
         value, known = contact.state.values.get(name), row.state.pairs.get(pair_key)
         if known is None or (known.base.new and not only_absent):
             if value is not None:
-                self._put(key, row, {**row.state.pairs, pair_key: PairState(Base(value, ABSENT))})
+                given = self._given(contact.state.contact_id, name, key[1])
+                noted = PairState(Base(value, ABSENT), theirs=_part(given, value))
+                self._put(key, row, {**row.state.pairs, pair_key: noted})
         elif not only_absent and known.base.local != value:
-            noted = replace(known, base=replace(known.base, local=value))
+            base = replace(known.base, local=value)
+            noted = replace(known, base=base, theirs=_part(known.given, value))
             self._put(key, row, {**row.state.pairs, pair_key: noted})
+
+    def _given(self, contact_id: str, name: str, tenant_key: str) -> Value:
+        """What a record of the tenant set this field to last."""
+        for row in reversed(self._store.tables.ledger.values()):
+            change = row.change
+            mine = (row.org_id, row.contact_id, change.field_name) == (self._org_id, contact_id, name)
+            by_record = change.source.kind is SourceKind.CRM and change.source.ref.endswith(f"@{tenant_key}")
+            if mine and by_record and change.outcome is LedgerOutcome.SET:
+                return change.new
+        return None
 
     def _put(
         self,
@@ -206,6 +219,13 @@ class MemoryAppChange:
     async def close_issue(self, cause: str) -> None:
         """The cause is gone."""
         self._store.tables.issues.pop((self._org_id, cause), None)
+
+
+def _part(given: Value, text: Value) -> str | None:
+    """As `PairState.theirs`: what a record gave of a text; None, if it is all of it."""
+    if not isinstance(text, str) or given == text:
+        return None
+    return given if isinstance(given, str) else ""
 
 
 def forget_reads(store: MemoryStore, org_id: str, app_id: str) -> None:
