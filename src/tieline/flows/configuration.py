@@ -9,6 +9,7 @@ from tieline.domain.analysis_mapping import merge_fields
 from tieline.domain.changeset import IssueNote
 from tieline.domain.crm_schema import CrmField, CrmSchema
 from tieline.domain.mapping import FieldMapping, MappingSet, Policy, Problem, build_mapping_set
+from tieline.domain.schema_watch import schema_changes
 from tieline.ports.config import AppConfig, OrgConfig
 from tieline.ports.errors import CrmError, RateLimitedError, TransientError
 
@@ -138,6 +139,24 @@ def drift_cause(app: AppConfig, name: str) -> str:
 def drift_notes(app: AppConfig, how: Effective) -> list[IssueNote]:
     """One issue for each CRM field whose mapping rests."""
     return notes_of_drift(app, {name: how.reasons.get(name, _GONE) for name in how.drifted})
+
+
+def change_causes(app: AppConfig) -> str:
+    """How the causes of issues about changes of the schema begin."""
+    return f"schema:{app.app_id}:"
+
+
+def change_notes(app: AppConfig, how: Effective) -> list[IssueNote]:
+    """One issue for each change of the schema that lets the mappings work on."""
+    return [
+        IssueNote(
+            cause=f"{change_causes(app)}{one.external_field_name}:{one.field_name}:{one.about}",
+            kind="schema_changed",
+            message=one.message,
+            field_name=one.field_name,
+        )
+        for one in schema_changes(how.mapping.pairs, app.schema)
+    ]
 
 
 def absent_notes(app: AppConfig, crm_names: Iterable[str]) -> list[IssueNote]:

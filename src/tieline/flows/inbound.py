@@ -20,7 +20,14 @@ from tieline.flows.brake import Braking
 from tieline.flows.brake_reading import open_brakes, refuse_an_empty_crm, settle_brakes
 from tieline.flows.brake_steps import PageStep, cut_down
 from tieline.flows.brake_window import Gate
-from tieline.flows.configuration import absent_notes, drift_cause, drift_notes, effective
+from tieline.flows.configuration import (
+    absent_notes,
+    change_causes,
+    change_notes,
+    drift_cause,
+    drift_notes,
+    effective,
+)
 from tieline.flows.known import known_of_records
 from tieline.flows.reading import InboundRun as InboundRun
 from tieline.flows.reading import Reading
@@ -314,10 +321,12 @@ class InboundFlow:
         """Raises what rests. Returns the causes of what rested before and works again."""
         app = reading.run.app
         async with self._store.transaction(reading.run.lease) as uow:
-            notes = drift_notes(app, reading.effective)
-            if notes:
-                await uow.apply(app.org_id, Changeset(issues=notes), Origin(app.app_id, reading.run.run_id))
+            notes, changed = drift_notes(app, reading.effective), change_notes(app, reading.effective)
             known = await uow.open_causes(app.org_id, app.app_id, [], [])
+            over = {c for c in known if c.startswith(change_causes(app))} - {note.cause for note in changed}
+            if notes or changed or over:
+                told = Changeset(issues=[*notes, *changed], closed_causes=sorted(over))
+                await uow.apply(app.org_id, told, Origin(app.app_id, reading.run.run_id))
         drifted = {note.cause for note in notes}
         return frozenset(c for c in known if c.startswith(f"drift:{app.app_id}:") and c not in drifted)
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 from tests.integration.flows.conftest import NAMES, alice, crm_fields, in_crm, map_both_ways
 from tests.integration.flows.house import House
 
 from tieline.flows.configuration import ConfigurationError, effective
 from tieline.ports.errors import CrmError, LeaseLostError
+from tieline.store.apps import schema_to_json
 
 NUMBER, OTHER = "+14155550100", "+14155550101"
 
@@ -331,4 +333,21 @@ async def test_what_is_outbound_only_and_differs_is_listed_once(home: House) -> 
     await home.edit(NUMBER, plan="Ours again")
     await home.push()
     assert (await in_crm(home, record))["plan"] == "Ours again"
+    assert await home.issues() == []
+
+
+async def test_a_field_that_holds_less_than_when_it_was_mapped_is_one_issue_that_closes_by_itself(
+    home: House,
+) -> None:
+    await map_both_ways(home, "plan")
+    await alice(home, plan="Basic")
+    live, name = await home.schema(), NAMES[home.provider]["plan"]
+    longer = replace(live.fields[name], max_length=70_000)
+    saved = Jsonb(schema_to_json(replace(live, fields={**live.fields, name: longer})))
+    await home.sql("update app set schema = %s", saved)
+    for _ in range(2):
+        await home.sync()
+        assert await home.issues() == ["schema_changed"]
+    await home.sql("update app set schema = %s", Jsonb(schema_to_json(live)))
+    await home.sync()
     assert await home.issues() == []
