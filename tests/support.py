@@ -21,6 +21,7 @@ from tieline.flows.merging_contacts import ContactMerging
 from tieline.flows.planning_backfills import PlanningBackfills
 from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
+from tieline.flows.undoing import Undoing
 from tieline.llm.offline import OfflineModel
 from tieline.ports.clock import Clock, Ids
 from tieline.ports.config import AppConfig
@@ -49,6 +50,7 @@ from tieline.store.review import ReviewDesk
 from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets, new_key
 from tieline.store.shadow import PostgresShadows
+from tieline.store.undo import UndoDesk
 from tieline.store.unit_of_work import PostgresStore
 from tieline.store.usage import UsageBook
 
@@ -239,6 +241,7 @@ async def world_on(url: str, limits: ApiLimits | None = None) -> AsyncIterator[W
             previewing=Previewing(
                 store, Organisations(configs, Apps(pool, sealer)), OfflineModel(), KeptAnswersStore(pool)
             ),
+            undoing=Undoing(UndoDesk(store), Organisations(configs, Apps(pool, sealer)), clock, ids),
             dry_runs=dry_runs_on(pool, Apps(pool, sealer), clock, ids, no_session),
         )
         yield World(services, clock, ids, store)

@@ -27,6 +27,7 @@ from tieline.flows.merging_contacts import ContactMerging
 from tieline.flows.planning_backfills import PlanningBackfills
 from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
+from tieline.flows.undoing import Undoing
 from tieline.llm.extractor import model_extractor
 from tieline.llm.merge_model import merge_model
 from tieline.llm.models import ModelSpec
@@ -66,6 +67,7 @@ from tieline.store.runs import Runs
 from tieline.store.secrets import Secrets
 from tieline.store.shadow import PostgresShadows
 from tieline.store.tokens import AppTokens
+from tieline.store.undo import UndoDesk
 from tieline.store.unit_of_work import PostgresStore
 from tieline.store.usage import UsageBook
 
@@ -343,6 +345,12 @@ def dry_running(tieline: Tieline) -> DryRunning:
             ids=tieline.ids,
         )
     )
+
+
+def undoing(tieline: Tieline) -> Undoing:
+    """What takes back runs, conversations and changes."""
+    organisations = Organisations(tieline.configs, tieline.apps)
+    return Undoing(UndoDesk(tieline.store), organisations, tieline.clock, tieline.ids)
 
 
 def _secrets(settings: Settings) -> Secrets:

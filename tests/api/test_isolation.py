@@ -29,6 +29,10 @@ CALLS: dict[tuple[str, str], dict[str, Any] | None] = {
     ("GET", "/list-contact-conversations/{contact_id}"): None,
     ("POST", "/merge-contacts"): {"survivor_id": "{contact_id}", "loser_id": "{contact_id}"},
     ("POST", "/unmerge-contact"): {"contact_id": "{contact_id}"},
+    ("POST", "/undo-run/{run_id}"): {"clear_do_not_call": True},
+    ("POST", "/undo-conversation/{conversation_id}"): {"clear_do_not_call": True},
+    ("POST", "/undo-contact-field/{contact_id}/{field_name}"): {},
+    ("POST", "/release-contact-field/{contact_id}/{field_name}"): None,
     ("GET", "/list-review-items"): None,
     ("POST", "/resolve-review-item/{issue_id}"): {"choice": "dismiss"},
     ("POST", "/replay-issues"): {"issue_ids": ["{issue_id}"]},
@@ -149,6 +153,7 @@ async def _theirs(world: World, client: httpx2.AsyncClient) -> tuple[str, dict[s
     )  # fmt: skip
     return org_id, {
         "{call_id}": "call_a",
+        "{conversation_id}": "call_a",
         "{chat_id}": "chat_theirs",
         "{brake_id}": "brake_theirs",
         "{dry_run_id}": "dry_run_theirs",

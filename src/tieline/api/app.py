@@ -32,6 +32,7 @@ from tieline.api.routers import (
     review,
     runs,
     sync,
+    undo,
     webhooks,
 )
 from tieline.api.routing import OpenRoute
@@ -41,6 +42,7 @@ from tieline.api.services import Services, services_of
 ROUTERS: Sequence[APIRouter] = (
     contacts.router,
     merges.router,
+    undo.router,
     review.router,
     runs.router,
     brakes.router,

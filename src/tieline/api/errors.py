@@ -23,6 +23,7 @@ from tieline.flows.editing import DuplicateContactError, EditRefusedError, Unkno
 from tieline.flows.intake import IntakeRefusedError
 from tieline.flows.merging_contacts import MergeRefusedError
 from tieline.flows.reviewing import DecisionRefusedError, UnknownIssueError
+from tieline.flows.undoing import UndoRefusedError, UnknownToUndoError
 from tieline.ports.errors import ConflictError
 from tieline.store.config import ConfigRefusedError, UnknownOrganisationError
 from tieline.store.contacts import BadPaginationKeyError, ContactLockedError, FilterRefusedError
@@ -41,6 +42,8 @@ _STATUS: dict[type[Exception], int] = {
     MergeRefusedError: 400,
     DecisionRefusedError: 400,
     UnknownIssueError: 404,
+    UndoRefusedError: 400,
+    UnknownToUndoError: 404,
     BrakeOverError: 400,
     UnknownBrakeError: 404,
 }

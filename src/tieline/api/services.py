@@ -16,6 +16,7 @@ from tieline.flows.merging_contacts import ContactMerging
 from tieline.flows.planning_backfills import PlanningBackfills
 from tieline.flows.previewing import Previewing
 from tieline.flows.reviewing import Reviewing
+from tieline.flows.undoing import Undoing
 from tieline.ports.clock import Clock
 from tieline.store.accounts import Accounts
 from tieline.store.backfills import Backfills
@@ -101,6 +102,7 @@ class Services:
     analyses: Analyses | None = None
     previewing: Previewing | None = None
     dry_runs: DryRuns | None = None
+    undoing: Undoing | None = None
 
 
 def services_of(request: Request) -> Services:
@@ -136,6 +138,13 @@ def dry_runs_of(request: Request) -> DryRuns:
     dry_runs = services_of(request).dry_runs
     assert dry_runs is not None, "these services were wired without dry runs"
     return dry_runs
+
+
+def undoing_of(request: Request) -> Undoing:
+    """The part of the services that takes things back."""
+    undoing = services_of(request).undoing
+    assert undoing is not None, "these services were wired without undos"
+    return undoing
 
 
 def analyses_of(request: Request) -> Analyses:

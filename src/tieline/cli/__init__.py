@@ -21,6 +21,7 @@ from tieline.cli.members import member_app
 from tieline.cli.review import review_app
 from tieline.cli.runtime import Context
 from tieline.cli.sync import sync_app
+from tieline.cli.undo import undo_app
 
 app = typer.Typer(
     name="tieline",
@@ -40,7 +41,8 @@ for _name, _group in (
     ("org", org_app), ("key", key_app), ("member", member_app), ("app", app_app), ("field", field_app),
     ("mapping", mapping_app),
     ("sync", sync_app), ("contact", contact_app), ("issue", issue_app),
-    ("review", review_app), ("backfill", backfill_app), ("brake", brake_app), ("config", config_app),
+    ("review", review_app), ("undo", undo_app), ("backfill", backfill_app),
+    ("brake", brake_app), ("config", config_app),
 ):  # fmt: skip
     app.add_typer(_group, name=_name)
 

@@ -28,6 +28,7 @@ from tieline.flows.editing import EditRefusedError, UnknownContactError
 from tieline.flows.merging_contacts import MergeRefusedError
 from tieline.flows.reviewing import DecisionRefusedError, UnknownIssueError
 from tieline.flows.tenancy import TenantMismatchError
+from tieline.flows.undoing import UndoRefusedError, UnknownToUndoError
 from tieline.ports.errors import ConflictError, CrmError
 from tieline.ports.llm import LlmError
 from tieline.store import apps, runs
@@ -63,11 +64,12 @@ _CODES: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
     (Exit.USAGE, (SettingsError, SecretError, LlmError)),
     (Exit.NOT_FOUND, (
         UnknownOrganisationError, UnknownContactError, UnknownIssueError, UnknownProviderError, UnknownBrakeError,
+        UnknownToUndoError,
         apps.UnknownAppError, runs.UnknownAppError,
     )),
     (Exit.REFUSED, (
         AccountError, AppRefusedError, BrakeOverError, ConfigFileRefusedError, ConfigRefusedError, ConfigurationError,
-        DecisionRefusedError,
+        DecisionRefusedError, UndoRefusedError,
         EditRefusedError, MergeRefusedError, TenantMismatchError, TooManyAppsError, runs.RunInProgressError,
     )),
     (Exit.UNAVAILABLE, (CrmError, NotMigratedError, EmbeddedServerError)),

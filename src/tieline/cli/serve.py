@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import uvicorn
 
-from tieline.bootstrap import Tieline, dry_running, start_embedded
+from tieline.bootstrap import Tieline, dry_running, start_embedded, undoing
 from tieline.cli.output import note
 from tieline.cli.runtime import CommandError, Exit, guarded, settings_of, with_tieline
 from tieline.store.dry_runs import DryRunReports
@@ -52,6 +52,7 @@ def services_of(tieline: Tieline) -> "Services":
         desk=Desk(tieline.merging, tieline.reviewing, tieline.issues, tieline.braking),
         previewing=tieline.previewing,
         dry_runs=DryRuns(dry_running(tieline), DryRunReports(tieline.pool)),
+        undoing=undoing(tieline),
     )
 
 

@@ -32,6 +32,10 @@ class UndoRefusedError(Exception):
     """There is nothing of that kind to undo; the message says why."""
 
 
+class UnknownToUndoError(UndoRefusedError):
+    """There is no such run or conversation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What to undo: a run, a conversation, or the newest change of a contact's field. The others are ''."""
@@ -185,7 +189,7 @@ class Undoing:
     async def _check_conversation(self, unit: UnitOfWork, key: ConversationKey, report: UndoReport) -> None:
         conversation = await unit.work.conversation(key, lock=False)
         if conversation is None:
-            raise UndoRefusedError(f"There is no conversation {key.ref}.")
+            raise UnknownToUndoError(f"There is no conversation {key.ref}.")
         if conversation.contact_id is None:
             raise UndoRefusedError(f"Conversation {key.ref} belongs to no contact, so it changed nothing.")
         for row in await unit.work.activities_of(key):
@@ -195,7 +199,7 @@ class Undoing:
     async def _check_run(self, unit: UnitOfWork, org_id: str, run_id: str) -> bool:
         found = await self._store.run(unit, org_id, run_id)
         if found is None:
-            raise UndoRefusedError(f"There is no run {run_id}.")
+            raise UnknownToUndoError(f"There is no run {run_id}.")
         kind, status = found
         if status in ("queued", "running"):
             raise UndoRefusedError(f"Run {run_id} is still {status}; wait for its end.")
