@@ -10,11 +10,36 @@ from hypothesis import strategies as st
 from tieline.domain.analysed import UNDONE, Analysed, AnalysisRules, Application, Contributed
 from tieline.domain.analysis_mapping import AnalysisMapping
 from tieline.domain.board import Board, Known
-from tieline.domain.changeset import ContactState, FieldChange, LedgerOutcome, Source, SourceKind
+from tieline.domain.changes import (
+    UNDONE_HERE_ONLY,
+    Base,
+    Held,
+    KeepLocal,
+    Nothing,
+    Outcome,
+    PairState,
+    TakeRemote,
+    Times,
+    reconcile,
+)
+from tieline.domain.changeset import (
+    ContactState,
+    FieldChange,
+    LedgerOutcome,
+    LinkState,
+    LinkStatus,
+    Source,
+    SourceKind,
+)
+from tieline.domain.crm_schema import CrmField, CrmKind
+from tieline.domain.do_not_call import reconcile_do_not_call
 from tieline.domain.fields import BUILTIN_FIELDS, DO_NOT_CALL, FieldSpec
+from tieline.domain.link_state import pair_from_json, pair_to_json
+from tieline.domain.mapping import Pair, Policy
 from tieline.domain.plan_analysis import plan_analysis
 from tieline.domain.undo import Former, Orders, Talk, ToUndo, UndoPlan, by_conversation, plan_undo
 from tieline.domain.undo_history import Entry, History, entry
+from tieline.domain.undo_links import Restored, Tied, released, tie_again
 from tieline.domain.update_modes import UpdateMode
 from tieline.domain.values import FieldType, Value
 
@@ -103,8 +128,8 @@ class Life:
                 board.change_field("c1", one)
         self.carry_out(board, run_id)
         for former in plan.applications:
-            one = former.application
-            self.applied[former.ref, one.analysis_data_name, one.field_name] = one
+            applied = former.application
+            self.applied[former.ref, applied.analysis_data_name, applied.field_name] = applied
         self.formers[run_id] = list(plan.applications)
         return run_id, plan
 
@@ -162,7 +187,7 @@ def lives(draw: st.DrawFn) -> Life:
                 (SourceKind.PERSON, "ann") if who == "person" else (SourceKind.CRM, "003@salesforce:00D")
             )
             name = draw(st.sampled_from(["status", "plan", DO_NOT_CALL]))
-            value: Value = draw(st.booleans() if name == DO_NOT_CALL else WORDS)
+            value: Value = draw(st.booleans()) if name == DO_NOT_CALL else draw(WORDS)
             life.set(name, value, Source(kind, draw(st.integers(1, 40)) * DAY, ref))
     return life
 
@@ -242,8 +267,8 @@ def test_a_value_on_which_another_stands_is_left_and_named() -> None:
     life = Life()
     run_id = life.say("retell:a", ENDS["retell:a"], status="blue")
     life.set("status", "red", replace(ANN, ref="bob"))
-    for undo in (lambda: life.undo_run(run_id), lambda: life.undo_conversation("retell:a")):
-        _, plan = undo()
+    for by_run in (True, False):
+        _, plan = life.undo_run(run_id) if by_run else life.undo_conversation("retell:a")
         assert [(line.field_name, line.why) for line in plan.kept] == [("status", "overtaken by person bob")]
         assert life.contact.values["status"] == "red"
 
@@ -275,3 +300,92 @@ def test_what_does_not_fit_any_more_is_not_brought_back() -> None:
     plan = plan_undo(asked, replace(RULES, fields={**FIELDS, "status": only_blue}), Orders(ANN, "undo"))
     assert not plan.changeset
     assert "does not fit the field any more" in plan.kept[0].why
+
+
+# What an undo means to a pair of a linked record.
+
+POLICIES = st.sampled_from([Policy.CRM_WINS, Policy.TIELINE_WINS, Policy.NEWEST_WINS])
+WAYS = st.sampled_from([(True, False), (True, True), (False, True)])
+RECORD = Source(SourceKind.CRM, DAY, "003@salesforce:00D")
+CALL = Source(SourceKind.CONVERSATION, DAY, "retell:a")
+
+
+def note_pair(policy: Policy, inbound: bool, outbound: bool) -> Pair:
+    return Pair(FIELDS["note"], CrmField("Note", "Note", CrmKind.STRING), inbound, outbound, policy)
+
+
+def after_undo(p: Pair, base: Base, value: str, undone: Source) -> PairState:
+    """The pair's state after the field got `value` back, from what `undone` had set."""
+    link = LinkState("003", "c1", LinkStatus.OPEN, pairs={p.key: PairState(base)})
+    tied = [Tied("salesforce:00D", link)]
+    keys = {p.key} if p.inbound else set()
+    (one,) = tie_again(tied, [Restored("note", value, ANN, undone)], keys)
+    assert one.link.dirty
+    state = one.link.pairs[p.key]
+    assert pair_from_json(pair_to_json(state)) == state
+    return state
+
+
+def look(p: Pair, state: PairState, local: Value, remote: Value) -> Outcome:
+    return reconcile(p, state, local, remote, own_echo=False, times=Times(10**15, 1, 2))
+
+
+@given(POLICIES, st.booleans())
+def test_a_held_pair_rests_until_the_crms_value_changes_or_it_is_let_go(
+    policy: Policy, outbound: bool
+) -> None:
+    p = note_pair(policy, True, outbound)
+    state = after_undo(p, Base("new", "new"), "old", RECORD)
+    for local in ("old", "edited meanwhile"):
+        rested = look(p, state, local, "new")
+        assert (rested.verdict, rested.state) == (Nothing(), state)
+    moved = look(p, state, "old", "newer")
+    assert moved.verdict == TakeRemote("newer")
+    assert moved.state.held is None
+    link = LinkState("003", "c1", LinkStatus.OPEN, pairs={p.key: state})
+    let_go = released(link, "note")
+    assert let_go is not None
+    assert let_go.needs_read
+    assert look(p, let_go.pairs[p.key], "old", "new").verdict == TakeRemote("new")
+    assert released(let_go, "note") is None
+
+
+@given(POLICIES, WAYS, st.sampled_from(["ours", "theirs"]))
+def test_what_we_wrote_is_restored_only_where_it_still_stands(
+    policy: Policy, ways: tuple[bool, bool], remote: str
+) -> None:
+    p = note_pair(policy, *ways)
+    state = after_undo(p, Base("ours", "ours"), "old", CALL)
+    outcome = look(p, state, "old", remote)
+    pushed = isinstance(outcome.verdict, KeepLocal) and outcome.verdict.push
+    assert pushed is (p.outbound and remote == "ours")
+    if not pushed:
+        assert outcome.state.restoring is None, "it is tried once"
+
+
+def test_what_replaced_ours_in_a_field_that_does_not_come_in_is_not_replaced_by_an_undo() -> None:
+    p = note_pair(Policy.TIELINE_WINS, False, True)
+    outcome = look(p, after_undo(p, Base("ours", "theirs"), "old", CALL), "old", "theirs")
+    assert outcome.verdict == KeepLocal(push=False, reason=UNDONE_HERE_ONLY), "and the difference is listed"
+
+
+def test_a_value_set_after_the_undo_is_an_ordinary_change() -> None:
+    p = note_pair(Policy.TIELINE_WINS, True, True)
+    outcome = look(p, after_undo(p, Base("ours", "ours"), "old", CALL), "set since", "theirs")
+    assert isinstance(outcome.verdict, KeepLocal)
+    assert outcome.verdict.push
+
+
+def test_do_not_call_of_a_record_that_was_cleared_by_name_rests() -> None:
+    p = Pair(
+        FIELDS[DO_NOT_CALL],
+        CrmField("DNC", "DNC", CrmKind.BOOLEAN, default=False),
+        True,
+        True,
+        Policy.CRM_WINS,
+    )
+    held = PairState(Base(None, True), held=Held(True))
+    assert reconcile_do_not_call(p, held, None, True) == Outcome(Nothing(), held)
+    cleared = reconcile_do_not_call(p, held, None, False)
+    assert cleared.state.held is None
+    assert reconcile_do_not_call(p, cleared.state, None, True).verdict == TakeRemote(True)
