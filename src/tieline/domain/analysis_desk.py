@@ -113,6 +113,19 @@ class Desk:
             return ""
         return "changed in the CRM at about the time of the conversation; the policy prefers the CRM"
 
+    def repeated_later(self, mapping: AnalysisMapping) -> str:
+        """In a replay: which later conversation said what stood already, so that its source is still an older one."""
+        if not self.rules.replay or mapping.update_mode is not UpdateMode.OVERWRITE:
+            return ""
+        later = [
+            moment.ref
+            for moment, one in self.others(mapping)
+            if one.analysis_data_name == mapping.analysis_data_name
+            and one.outcome in ("set", "kept")
+            and moment > self.moment
+        ]
+        return f"set after the conversation ended, by conversation {later[-1]}" if later else ""
+
     def filled_too_soon(self, mapping: AnalysisMapping) -> bool:
         """In a replay: whether the field was filled by a later conversation only because this one was not taken up."""
         source, field_name = self.source(mapping.field_name), mapping.field_name

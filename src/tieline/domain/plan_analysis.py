@@ -114,7 +114,7 @@ def _replace(
     # Who cleared a field after a past conversation wants it empty; a live one fills it as it finds it.
     by_others = source is not None and source.kind is not SourceKind.CONVERSATION
     ranks = mapping.update_mode is UpdateMode.OVERWRITE or (desk.rules.replay and by_others)
-    overruled_by = desk.newer(spec.name) if ranks else ""
+    overruled_by = (desk.newer(spec.name) or desk.repeated_later(mapping)) if ranks else ""
     outcome = LedgerOutcome.OVERRULED if overruled_by else LedgerOutcome.SET
     desk.change(mapping, spec, value, outcome, overruled_by or mapping.update_mode.value)
     desk.remember(mapping, outcome.value, value)

@@ -240,6 +240,14 @@ def test_a_field_that_a_person_cleared_after_the_call_stays_empty() -> None:
     assert world.value == "Second."
 
 
+def test_what_a_later_call_merely_confirmed_is_not_replaced_by_an_earlier_one() -> None:
+    world = World(AnalysisMapping("said", "note", UpdateMode.OVERWRITE))
+    world.edit(Edited(0, "Lives in Oslo."))
+    world.take(Said(2, "call_2", "Lives in Oslo."))
+    world.take(Said(1, "call_1", "Lives in Rome."))
+    assert world.value == "Lives in Oslo."
+
+
 def test_what_a_person_said_of_calling_after_the_call_stays() -> None:
     world = World(AnalysisMapping("said", DO_NOT_CALL, UpdateMode.OVERWRITE))
     world.edit(Edited(2, False))
