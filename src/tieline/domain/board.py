@@ -23,6 +23,7 @@ from tieline.domain.changeset import (
     NewContact,
     Source,
 )
+from tieline.domain.pair_state import PairState
 from tieline.domain.values import Value
 
 
@@ -32,7 +33,8 @@ class Known:
 
     `by_number` maps numbers to contact ids, `by_alias` numbers to the one contact that has them as an alias.
     `primaries` maps contact ids to the external id of their open link in this tenant. `sharing` lists the records that
-    have a number which some record at hand may leave. `open_causes` are causes of issues that are open.
+    have a number which some record at hand may leave. `open_causes` are causes of issues that are open. `created` has,
+    by contact, what was sent to create its record where the answer was lost, as values in flight by pair.
     """
 
     links: Mapping[str, LinkState] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Known:
     primaries: Mapping[str, str] = field(default_factory=dict)
     sharing: Sequence[LinkState] = ()
     open_causes: Collection[str] = ()
+    created: Mapping[str, Mapping[str, PairState]] = field(default_factory=dict)
 
 
 class Board:
@@ -54,6 +57,7 @@ class Board:
         self.by_number = dict(known.by_number)
         self.by_alias = dict(known.by_alias)
         self.primaries = dict(known.primaries)
+        self.created = known.created
         self.open_causes = frozenset(known.open_causes)
         for link in known.sharing:
             self.links.setdefault(link.external_id, link)

@@ -153,7 +153,10 @@ def _home(board: Board, number: str) -> str | None:
 
 
 def become_primary(board: Board, link: LinkState, contact_id: str) -> LinkState:
-    """Opens the link. Values that the contact has from another record of this tenant are withdrawn first."""
+    """Opens the link. Values that the contact has from another record of this tenant are withdrawn first.
+
+    What a create of ours sent is in flight to the first record that takes the place: it is probably that one.
+    """
     resumes = link.contact_id == contact_id and link.pairs
     withdraw_others(board, contact_id, link.external_id)
     opened = replace(
@@ -161,7 +164,7 @@ def become_primary(board: Board, link: LinkState, contact_id: str) -> LinkState:
         status=LinkStatus.OPEN,
         contact_id=contact_id,
         merged_into=None,
-        pairs=link.pairs if resumes else {},
+        pairs=link.pairs if resumes else board.created.get(contact_id, {}),
     )
     board.put_link(opened)
     return opened

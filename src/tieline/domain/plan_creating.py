@@ -22,7 +22,7 @@ from tieline.domain.crm_schema import CrmSchema
 from tieline.domain.fields import Uncoercible
 from tieline.domain.identity import record_ref
 from tieline.domain.mapping import MappingSet, Pair
-from tieline.domain.pair_state import Base, PairState, agreed
+from tieline.domain.pair_state import Base, PairState, Sent, agreed
 from tieline.domain.phones import normalise
 from tieline.domain.plan_inbound import numbers_of
 from tieline.domain.records import RemoteRecord
@@ -98,6 +98,14 @@ def intent_from_json(data: Mapping[str, Any]) -> NewRecord:
     """The reverse of `NewRecord.to_json`."""
     sent = {key: SentValue(local, remote) for key, (local, remote) in data.get("sent", {}).items()}
     return NewRecord(data["number"], data.get("values", {}), sent)
+
+
+def in_flight(made: NewRecord, sent_ms: int) -> dict[str, PairState]:
+    """What a create, whose answer was lost, sent for each pair: our own words, wherever its record turns up."""
+    return {
+        key: PairState(in_flight=(Sent(value.local, value.remote, sent_ms),))
+        for key, value in made.sent.items()
+    }
 
 
 def standing(number: str, ties: Sequence[LinkState], holders: Sequence[LinkState], region: str) -> Standing:

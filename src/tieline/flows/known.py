@@ -7,8 +7,10 @@ from tieline.domain.board import Known
 from tieline.domain.changeset import LinkState, LinkStatus
 from tieline.domain.identity import Numbers
 from tieline.domain.mapping import MappingSet
+from tieline.domain.plan_creating import in_flight, intent_from_json
 from tieline.domain.plan_inbound import numbers_of
 from tieline.domain.records import RemoteRecord
+from tieline.ports.clock import to_ms
 from tieline.ports.store import UnitOfWork
 
 
@@ -88,6 +90,7 @@ async def _complete(
     if former:
         locked = await uow.links(org_id, tenant_key, [link.external_id for link in former], lock=True)
         links = {**locked, **links}
+    created = await uow.creations.unanswered(org_id, tenant_key, unspoken) if unspoken else ()
     leaving = _numbers_left(links, numbers, {c: s.phone_number for c, s in contacts.items()})
     leaving |= _numbers_shared(links, numbers, by_number, primaries)
     owners = {link.contact_id for ext, link in links.items() if ext in merged and link.contact_id}
@@ -102,6 +105,11 @@ async def _complete(
         primaries={contact_id: link.external_id for contact_id, link in primaries.items()},
         sharing=sharing,
         open_causes=causes,
+        created={
+            row.contact_id: in_flight(intent_from_json(row.intent), to_ms(row.intent_at))
+            for row in created
+            if row.intent is not None and row.intent_at is not None
+        },
     )
 
 

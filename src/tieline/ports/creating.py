@@ -2,7 +2,7 @@
 of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -44,6 +44,11 @@ class Creations(Protocol):
 
     async def move(self, row: CreationRow, survivor_id: str, now: datetime) -> None:
         """Makes the intent that of the contact into which its own was merged."""
+
+    async def unanswered(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Sequence[CreationRow]:
+        """Intents of these contacts whose create was sent, and whose answer is not known."""
 
     async def ties(self, org_id: str, tenant_key: str, contact_id: str) -> Sequence[LinkState]:
         """All records that are or were tied to a contact."""

@@ -1,6 +1,6 @@
 """Implements `ports.creating.Creations` on a connection with an open transaction. Decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -45,6 +45,15 @@ class PostgresCreations:
     async def move(self, row: CreationRow, survivor_id: str, now: datetime) -> None:
         """Makes the intent the survivor's."""
         await self._run("move", **_key(row), survivor_id=survivor_id, now=now)
+
+    async def unanswered(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Sequence[CreationRow]:
+        """Intents whose create was sent, and whose answer is not known."""
+        found = await self._rows(
+            "unanswered", org_id=org_id, tenant_key=tenant_key, contact_ids=list(contact_ids)
+        )
+        return [CreationRow(**row) for row in found]
 
     async def ties(self, org_id: str, tenant_key: str, contact_id: str) -> Sequence[LinkState]:
         """All records that are or were tied to a contact."""

@@ -101,7 +101,7 @@ async def test_a_caller_whom_the_crm_does_not_know_becomes_a_record_and_the_call
     there = await in_crm(home, external_id)
     assert there["phone_number"] == NUMBER
     assert there["lead_status"] == "Qualified"
-    assert there["interaction_summary"] == "Wants a demo."
+    assert there["interaction_summary"] == f"{home.clock.now():%Y-%m-%d}: Wants a demo."
     assert there["last_name"] == NUMBER, "a record needs a name"
     (link,) = await links(home)
     assert link["external_id"] == external_id
@@ -285,13 +285,31 @@ async def test_a_read_that_is_faster_than_our_look_takes_no_placeholder_for_a_na
         await create(home)
     await home.later(seconds=30)
     await home.sync()
-    assert (await home.contact(NUMBER))["last_name"] == NUMBER, "the read cannot know"
+    assert (await home.contact(NUMBER))["last_name"] is None, "what we sent is in flight to the record"
     await settled(home)
     assert (await home.contact(NUMBER))["last_name"] is None
     assert len(await records(home)) == 1
     await home.later(seconds=30)
     await home.sync(full=True)
     assert (await home.contact(NUMBER))["last_name"] is None
+
+
+async def test_a_read_that_is_faster_than_our_look_takes_no_word_of_ours_for_news(home: House) -> None:
+    await switch_on(home)
+    await map_both_ways(home, "plan")
+    await home.sync()
+    await called(home)
+    await home.edit(NUMBER, plan="Pro")
+    await home.fault("drop_after", CREATE[home.provider])
+    with pytest.raises(TransientError):
+        await create(home)
+    await home.edit(NUMBER, plan="Max")
+    await home.later(seconds=30)
+    await home.sync()
+    assert (await home.contact(NUMBER))["custom_fields"]["plan"] == "Max"
+    await settled(home)
+    (external_id,) = await records(home)
+    assert (await in_crm(home, external_id))["plan"] == "Max"
 
 
 async def test_a_create_that_lands_after_its_time_limit_is_found(home: House) -> None:

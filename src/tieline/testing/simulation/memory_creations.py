@@ -1,7 +1,7 @@
 """Intents to create records in the in-memory store: `ports.creating.Creations`, as `store/queries/creations` has it."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -69,6 +69,13 @@ class MemoryCreations:
             kept or CreationRow(*key), status="due", due_at=now, intent_at=max(sent, default=None),
             intent=(kept.intent if kept else None) or gone.intent,
         )  # fmt: skip
+
+    async def unanswered(
+        self, org_id: str, tenant_key: str, contact_ids: Collection[str]
+    ) -> Sequence[CreationRow]:
+        """Intents whose create was sent, and whose answer is not known."""
+        rows = (self._tables.creations.get((org_id, tenant_key, contact)) for contact in contact_ids)
+        return [row for row in rows if row and row.intent_at is not None and row.intent is not None]
 
     async def ties(self, org_id: str, tenant_key: str, contact_id: str) -> Sequence[LinkState]:
         """All records that are or were tied to a contact."""
