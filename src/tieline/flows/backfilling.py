@@ -10,7 +10,7 @@ from typing import Protocol
 from tieline.domain.backfill import BackfillRequest
 from tieline.domain.changeset import Changeset, IssueNote
 from tieline.domain.contact_memory import CONTACT_MEMORY
-from tieline.domain.plan_analysis import AnalysisRules
+from tieline.domain.plan_analysis import WHOLE, AnalysisRules
 from tieline.domain.replaying import Turn
 from tieline.flows.mapping_analysis import analysed, analysis_rules
 from tieline.flows.remembering import Remembering, memory_prompt
@@ -130,7 +130,7 @@ class Backfilling:
             return [(one.key, Turn([(analysed(one), work.rules)])) for one in found]
         async with self._store.transaction() as uow:
             contact = (await uow.contacts(work.org_id, [contact_id], lock=False)).get(contact_id)
-            known = await self._backfills.known(uow, work.org_id, contact_id, [CONTACT_MEMORY])
+            known = await self._backfills.known(uow, work.org_id, contact_id, [CONTACT_MEMORY, WHOLE])
         prompt = "" if contact is None else memory_prompt(work.org, contact)
         turns = []
         for one in found:
@@ -149,7 +149,7 @@ class Backfilling:
         fields = list(work.request.fields)
 
         async def look(uow: UnitOfWork, contact_id: str) -> Past:
-            known = await self._backfills.known(uow, work.org_id, contact_id, fields)
+            known = await self._backfills.known(uow, work.org_id, contact_id, [*fields, WHOLE])
             return Past(known, await self._backfills.set_by_others(uow, work.org_id, contact_id, fields))
 
         return look

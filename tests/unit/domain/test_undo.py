@@ -37,6 +37,7 @@ from tieline.domain.fields import BUILTIN_FIELDS, DO_NOT_CALL, FieldSpec
 from tieline.domain.link_state import pair_from_json, pair_to_json
 from tieline.domain.mapping import Pair, Policy
 from tieline.domain.plan_analysis import plan_analysis
+from tieline.domain.replaying import Turn, replay
 from tieline.domain.undo import Former, Orders, Talk, ToUndo, UndoPlan, by_conversation, plan_undo
 from tieline.domain.undo_history import Entry, History, entry
 from tieline.domain.undo_links import Restored, Tied, released, tie_again
@@ -289,6 +290,17 @@ def test_do_not_call_is_cleared_only_by_name(clear: bool) -> None:
     _, plan = life.undo_conversation("retell:a", clear=clear)
     assert life.contact.values.get(DO_NOT_CALL) is (None if clear else True)
     assert bool(plan.kept) is not clear
+
+
+def test_a_backfill_passes_an_undone_conversation_by_also_for_mappings_that_came_later() -> None:
+    life = Life()
+    life.say("retell:a", ENDS["retell:a"], status="blue")
+    life.undo_conversation("retell:a")
+    known = [Contributed(key[0], ENDS[key[0]], one) for key, one in life.applied.items()]
+    said = replace(life.said["retell:a"], analysis_version="v9", analysis={"status": "red", "note": "Said."})
+    board = Board(Known(contacts={"c1": life.contact}), "", str)
+    assert replay(board, "c1", [Turn([(said, RULES)])], known, {}).applications == {"retell:a": []}
+    assert not board.changeset()
 
 
 def test_what_does_not_fit_any_more_is_not_brought_back() -> None:
