@@ -43,8 +43,15 @@ def test_a_crm_is_connected_mapped_synced_and_looked_at(shell: Shell, salesforce
     schema = {f["name"] for f in shell.type("app", "schema", "sf", *org, "--json").json()}
     assert {"Phone", "FirstName", "Title"} <= schema
 
+    tried = shell.type("sync", "run", "sf", "--full", "--dry-run", *org, "--json")
+    *lines, ended = [json.loads(line) for line in tried.out.splitlines()]
+    assert (tried.code, ended["status"], ended["totals"]["lines"]) == (0, "succeeded", len(lines))
+    assert shell.type("contact", "list", *org, "--json").json() == []
+    assert "Nothing was changed." in shell.type("sync", "run", "sf", "--dry-run", *org).err
+    assert shell.type("sync", "run", "sf", "--no-model", *org).code == 2
     synced = shell.type("sync", "run", "sf", "--full", *org, "--json")
     run = synced.json()
+    assert ended["totals"]["tieline"]["created"] == run["counts"]["created"]
     assert run["status"] == "succeeded"
     assert run["counts"]["read"] == 40
     status = shell.type("sync", "status", *org, "--json").json()

@@ -61,7 +61,8 @@ def _all(desk: Desk, theme: str) -> None:
         _take(desk.page, f"{name}-{theme}")
     for name, (path, named) in FIRST_OF.items():
         desk.open(path)
-        href = desk.page.locator(f"[data-href*='{named}']").first.get_attribute("data-href")
+        row = f"[data-href*='{named}']" if named else "[data-href]"
+        href = desk.page.locator(row).first.get_attribute("data-href")
         desk.page.goto(f"{desk.url}{href}")
         _take(desk.page, f"{name}-{theme}")
     desk.open("/contacts")

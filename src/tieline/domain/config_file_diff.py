@@ -216,7 +216,9 @@ def _other_changes(present: Document, wanted: Document) -> Iterator[Change]:
         told = f"{', '.join(present.columns) or 'none'} -> {', '.join(wanted.columns) or 'none'}"
         yield Change("change", "columns", (told,))
     if present.memory_enabled != wanted.memory_enabled:
-        yield Change("change", "memory of contacts", ("on -> off" if present.memory_enabled else "off -> on",))
+        yield Change(
+            "change", "memory of contacts", ("on -> off" if present.memory_enabled else "off -> on",)
+        )
     if present.memory_prompt != wanted.memory_prompt:
         told = f"{_short(present.memory_prompt)} -> {_short(wanted.memory_prompt)}"
         yield Change("change", "memory prompt", (told,))
