@@ -145,3 +145,25 @@ async def test_every_kind_of_issue_can_be_read_and_decided(rooms: Rooms) -> None
     assert await rooms.tieline.issues.counts(rooms.org) == {}
     refused = await editor.post("/review/issue_conflict", choice="nonsense")
     assert refused.status_code == 422
+
+
+async def test_a_change_is_undone_after_a_look_at_what_would_come_of_it(rooms: Rooms) -> None:
+    contact = await rooms.contact("+14155550100", first_name="Alice")
+    editor = await rooms.visitor("editor@acme.example")
+    await editor.post(f"/contacts/{contact}/edit", **{"was:first_name": "Alice", "is:first_name": "Alicia"})
+    assert "/undo?contact=" in (await editor.get(f"/contacts/{contact}/fields/first_name")).text
+    shown = (await editor.get(f"/undo?contact={contact}&field=first_name")).text
+    assert "Alicia" in shown
+    assert ">Alice<" in shown
+    kept = await rooms.tieline.contacts.get(rooms.org, contact)
+    assert kept is not None
+    assert kept.first_name == "Alicia"
+    done = await editor.post("/undo", contact=contact, field="first_name")
+    assert done.status_code == 303, done.text
+    kept = await rooms.tieline.contacts.get(rooms.org, contact)
+    assert kept is not None
+    assert kept.first_name == "Alice"
+    viewer = await rooms.visitor("viewer@acme.example")
+    assert (await viewer.post("/undo", contact=contact, field="first_name")).status_code == 403
+    assert (await editor.get("/undo?run=run_nowhere")).status_code == 409
+    assert (await editor.get("/undo")).status_code == 422

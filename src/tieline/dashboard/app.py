@@ -24,6 +24,7 @@ from tieline.dashboard.pages import (
     runs,
     settings,
     sign_in,
+    undo,
 )
 from tieline.dashboard.rendering import HERE, render
 from tieline.dashboard.security import SecurityHeaders
@@ -39,6 +40,7 @@ ROUTES: Sequence[BaseRoute] = (
     *mappings.ROUTES,
     *runs.ROUTES,
     *review.ROUTES,
+    *undo.ROUTES,
     *brakes.ROUTES,
     *settings.ROUTES,
 )
