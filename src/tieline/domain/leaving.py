@@ -8,6 +8,7 @@ from tieline.domain.changeset import IssueNote, LinkState, LinkStatus, SourceKin
 from tieline.domain.record_issues import close_about, missing_cause
 from tieline.domain.records import Removal
 from tieline.domain.sharing import leave_to_sharers, relist_left
+from tieline.domain.withdrawing import withdraw_others
 
 
 def record_merged(board: Board, loser_ext: str, survivor_ext: str) -> None:
@@ -32,6 +33,8 @@ def record_merged(board: Board, loser_ext: str, survivor_ext: str) -> None:
         if loser.status is not LinkStatus.DELETED:
             _both_linked(board, loser, survivor)
         return
+    # It may have waited behind another one until both were deleted: what that one gave is not the survivor's.
+    withdraw_others(board, loser.contact_id, survivor_ext)
     moved = replace(
         loser, external_id=survivor_ext, status=LinkStatus.OPEN, created_ms=survivor.created_ms, stamp_ms=0,
         needs_read=True, phones=survivor.phones or loser.phones,

@@ -296,6 +296,17 @@ def test_a_loser_that_was_called_deleted_first_still_hands_its_link_on() -> None
     assert memory.primary_of(N1) == "b"
 
 
+def test_a_record_that_waited_hands_nothing_on_of_the_one_it_waited_behind() -> None:
+    memory = Memory()
+    memory.read([record("a", N1, created=1, Colour="red"), record("b", N1, created=2)], first=True)
+    memory.remove(Removal("b", 20))
+    memory.remove(Removal("a", 30))
+    memory.remove(Removal("b", 40, survivor_id="c"))
+    memory.settle({"c": record("c", N1, created=3)})
+    assert memory.primary_of(N1) == "c"
+    assert memory.by_number(N1).values == {"first_name": "c"}, "red was another person's"
+
+
 def test_a_plain_delete_of_a_merged_away_record_changes_nothing() -> None:
     memory = Memory()
     memory.read([record("a", N1), record("b", N2)], first=True)

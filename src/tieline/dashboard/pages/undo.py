@@ -30,7 +30,8 @@ async def undo(visit: Visit) -> Response:
     if isinstance(report, str):
         return visit.render("undo/refused.html", status=409, refused=report)
     kept = f"; {report.kept_count} could not be" if report.kept_count else ""
-    said = f"{report.undone_count} values were undone{kept}."
+    values = "1 value was" if report.undone_count == 1 else f"{report.undone_count} values were"
+    said = f"{values} undone{kept}."
     if given["contact"]:
         return visit.go(f"/contacts/{given['contact']}/fields/{given['field']}", said)
     return visit.go(f"/runs/{report.run_id}" if report.run_id else "/runs", said)
