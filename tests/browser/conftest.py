@@ -34,7 +34,8 @@ def chromium() -> str | None:
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+# Of a module and not of the session: while Playwright is open, an event loop runs in this process, and no other may.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = chromium()
     if found is None or not Path(found).exists():

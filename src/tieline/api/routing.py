@@ -102,5 +102,5 @@ def _refuse_nul(request: Request) -> None:
     """PostgreSQL's text cannot hold NUL, so nothing that we know has such a name."""
     if any("\0" in str(value) for value in request.path_params.values()):
         raise HTTPException(404, "Not Found")
-    if any("\0" in value for value in request.query_params.values()):
+    if any("\0" in value for _, value in request.query_params.multi_items()):
         raise HTTPException(422, "Text must not contain a NUL character.")
