@@ -20,6 +20,9 @@ from tieline.store.rate_limit import PostgresGate
 DAY_S = 86_400.0
 FAST = (RateRule("core", 1_000_000, 1.0), RateRule("auth", 1_000_000, 1.0))
 
+# One for all workers of a test, as random ones are: two must not give the same.
+_IDS = CountingIds()
+
 
 @pytest.fixture
 async def pool(db_url: str) -> AsyncIterator[Pool]:
@@ -33,7 +36,7 @@ def book(
     pool: Pool, lane: Lane = Lane.LIVE, reset: Reset = Reset.ROLLING, app_id: str = "app_1"
 ) -> QuotaBook:
     limit = DailyLimit("daily", ("core",), reset)
-    issues = Issues(pool, RecordedQueue(), CountingIds())
+    issues = Issues(pool, RecordedQueue(), _IDS)
     return QuotaBook(
         pool, "org_1", app_id, limit, QuotaRules(reset), FrozenClock(), lane=lane, issues=issues
     )  # fmt: skip
